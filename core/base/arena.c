@@ -1,0 +1,127 @@
+#include "base/arena.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/checked.h"
+
+enum { CHUNK_BYTES = 64 * 1024, ALIGN_MAX = 4096 };
+
+struct chunk {
+    struct chunk *next;
+    size_t size_bytes;
+    size_t used_bytes;
+    unsigned char *data;
+};
+
+struct mls_arena {
+    struct chunk *chunks; /* the one in use first */
+    size_t limit_bytes;
+    size_t used_bytes;
+};
+
+struct mls_arena *mls_arena_create(size_t limit_bytes)
+{
+    struct mls_arena *arena = calloc(1, sizeof *arena);
+    if (arena)
+        arena->limit_bytes = limit_bytes ? limit_bytes : SIZE_MAX;
+    return arena;
+}
+
+void mls_arena_free(struct mls_arena *arena)
+{
+    if (!arena)
+        return;
+    for (struct chunk *chunk = arena->chunks, *next; chunk; chunk = next) {
+        next = chunk->next;
+        free(chunk->data);
+        free(chunk);
+    }
+    free(arena);
+}
+
+/* A block of its own for a large request stands behind the chunk in use, which goes on being filled. */
+static struct chunk *add_chunk(struct mls_arena *arena, size_t size_bytes)
+{
+    struct chunk *chunk = calloc(1, sizeof *chunk);
+    if (!chunk)
+        return NULL;
+    chunk->size_bytes = size_bytes;
+    /* calloc gives large blocks as fresh zero pages, so that untouched memory costs nothing */
+    chunk->data = calloc(1, size_bytes);
+    if (!chunk->data) {
+        free(chunk);
+        return NULL;
+    }
+    if (arena->chunks && size_bytes > CHUNK_BYTES + ALIGN_MAX) {
+        chunk->next = arena->chunks->next;
+        arena->chunks->next = chunk;
+    } else {
+        chunk->next = arena->chunks;
+        arena->chunks = chunk;
+    }
+    return chunk;
+}
+
+static void *take(struct chunk *chunk, size_t size_bytes, size_t align)
+{
+    uintptr_t start = (uintptr_t)chunk->data + chunk->used_bytes;
+    size_t padding = (size_t)(-start & (align - 1));
+    size_t left = chunk->size_bytes - chunk->used_bytes;
+    if (padding > left || size_bytes > left - padding)
+        return NULL;
+    chunk->used_bytes += padding + size_bytes;
+    return chunk->data + (chunk->used_bytes - size_bytes);
+}
+
+void *mls_arena_alloc(struct mls_arena *arena, size_t size_bytes, size_t align)
+{
+    if (size_bytes > arena->limit_bytes - arena->used_bytes)
+        return NULL;
+    void *memory = arena->chunks ? take(arena->chunks, size_bytes, align) : NULL;
+    if (!memory) {
+        size_t wanted;
+        if (!mls_add_size(size_bytes, align, &wanted))
+            return NULL;
+        struct chunk *chunk = add_chunk(arena, wanted > CHUNK_BYTES ? wanted : CHUNK_BYTES);
+        memory = chunk ? take(chunk, size_bytes, align) : NULL;
+    }
+    if (memory)
+        arena->used_bytes += size_bytes;
+    return memory;
+}
+
+void *mls_arena_array(struct mls_arena *arena, size_t n, size_t size_bytes, size_t align)
+{
+    size_t total;
+    return mls_mul_size(n, size_bytes, &total) ? mls_arena_alloc(arena, total, align) : NULL;
+}
+
+char *mls_arena_text(struct mls_arena *arena, const char *text, size_t length_bytes)
+{
+    char *copy = length_bytes < SIZE_MAX ? mls_arena_alloc(arena, length_bytes + 1, 1) : NULL;
+    if (copy && length_bytes)
+        memcpy(copy, text, length_bytes);
+    return copy;
+}
+
+char *mls_arena_printf(struct mls_arena *arena, const char *format, ...)
+{
+    va_list arguments, again;
+    va_start(arguments, format);
+    va_copy(again, arguments);
+    int length = vsnprintf(NULL, 0, format, arguments);
+    char *text = length >= 0 ? mls_arena_alloc(arena, (size_t)length + 1, 1) : NULL;
+    if (text)
+        vsnprintf(text, (size_t)length + 1, format, again);
+    va_end(again);
+    va_end(arguments);
+    return text;
+}
+
+size_t mls_arena_used(const struct mls_arena *arena)
+{
+    return arena->used_bytes;
+}

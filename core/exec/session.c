@@ -1,0 +1,182 @@
+#include "exec/exec.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/sysinfo.h>
+
+#include "base/limits.h"
+#include "core/clock.h"
+
+static uint64_t default_memory_limit(void)
+{
+    struct sysinfo info;
+    return sysinfo(&info) ? (uint64_t)8 << 30 : (uint64_t)info.totalram * info.mem_unit / 4 * 3;
+}
+
+/* Constants count once, however many values share their bytes. */
+static int by_address(const void *a, const void *b)
+{
+    const struct mls_constant *const *x = a, *const *y = b;
+    uintptr_t left = (uintptr_t)(*x)->data, right = (uintptr_t)(*y)->data;
+    return left < right ? -1 : left > right;
+}
+
+static bool count_weights(struct plan_shared *shared)
+{
+    const struct mls_program *program = &shared->model->program;
+    const struct mls_constant **list =
+        calloc(program->n_values ? program->n_values : 1, sizeof(struct mls_constant *));
+    if (!list)
+        return false;
+    size_t n = 0;
+    for (uint32_t i = 0; i < program->n_values; i++) {
+        const struct mls_value *value = &program->values[i];
+        bool ours = value->producer.i == MLS_NO_INDEX ||
+                    program->ops[value->producer.i].function.i == shared->function.i;
+        if (ours && value->constant && value->constant->size_bytes)
+            list[n++] = value->constant;
+    }
+    qsort(list, n, sizeof(struct mls_constant *), by_address);
+    for (size_t i = 0; i < n; i++)
+        if (!i || list[i]->data != list[i - 1]->data)
+            shared->weights_bytes += list[i]->size_bytes;
+    free(list);
+    return true;
+}
+
+static bool make_shared(struct plan_shared *shared)
+{
+    const struct mls_program *program = &shared->model->program;
+    shared->arena = mls_arena_create(0);
+    if (!shared->arena)
+        return false;
+    shared->rows = MLS_NEW_ARRAY(shared->arena, program->n_ops, const struct mls_op_row *);
+    shared->packed = MLS_NEW_ARRAY(shared->arena, program->n_ops, struct plan_packed);
+    shared->folded = MLS_NEW_ARRAY(shared->arena, program->n_values, const void *);
+    shared->folded_types = MLS_NEW_ARRAY(shared->arena, program->n_values, struct mls_type);
+    return shared->rows && shared->packed && shared->folded && shared->folded_types && count_weights(shared);
+}
+
+static uint32_t choose_threads(const struct mls_session_options *options)
+{
+    uint32_t threads = options->threads ? options->threads : mls_cpu_count();
+    return threads < MLS_LIMIT_THREADS ? threads : MLS_LIMIT_THREADS;
+}
+
+enum mls_status mls_session_create(const struct mls_model *model, const struct mls_session_options *options,
+                                   struct mls_session **ret_session, struct mls_error *reterr)
+{
+    static const struct mls_session_options none;
+    const struct mls_session_options *chosen = options ? options : &none;
+    struct mls_session *session = calloc(1, sizeof *session);
+    if (!session)
+        return mls_fail(reterr, MLS_ERR_MEMORY, "cannot create a session: out of memory");
+    pthread_mutex_init(&session->planning, NULL);
+    mls_clock_get();
+    struct plan_shared *shared = &session->shared;
+    shared->model = model;
+    shared->precision = chosen->precision;
+    shared->progress = chosen->progress;
+    shared->max_memory_bytes = chosen->max_memory_bytes ? chosen->max_memory_bytes : default_memory_limit();
+    shared->kernels = mls_kernels_pick(chosen->cpu_capped ? chosen->cpu : mls_cpu_best());
+    session->threads = choose_threads(chosen);
+    enum mls_status status =
+        mls_model_function(model, chosen->function, &shared->function, &shared->interface, reterr);
+    if (!status && !make_shared(shared))
+        status = mls_fail(reterr, MLS_ERR_MEMORY, "cannot create a session: out of memory");
+    if (!status)
+        status = plan_bind(shared, reterr);
+    if (!status && !(shared->pool = mls_pool_create(session->threads, mls_cpu_count())))
+        status = mls_fail(reterr, MLS_ERR_MEMORY, "cannot create a session: cannot start %u threads",
+                          session->threads);
+    if (status)
+        mls_session_free(session);
+    else
+        *ret_session = session;
+    return status;
+}
+
+void mls_session_free(struct mls_session *session)
+{
+    if (!session)
+        return;
+    for (struct mls_plan *plan = session->plans, *next; plan; plan = next) {
+        next = plan->next;
+        plan_free(plan);
+    }
+    mls_pool_free(session->shared.pool);
+    mls_arena_free(session->shared.arena);
+    pthread_mutex_destroy(&session->planning);
+    free(session);
+}
+
+const struct mls_interface *mls_session_interface(const struct mls_session *session)
+{
+    return session->shared.interface;
+}
+
+enum mls_isa mls_session_isa(const struct mls_session *session)
+{
+    return session->shared.kernels.isa;
+}
+
+uint32_t mls_session_threads(const struct mls_session *session)
+{
+    return session->threads;
+}
+
+static bool same_shapes(const struct mls_shape *a, const struct mls_shape *b, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (a[i].rank != b[i].rank || memcmp(a[i].dims, b[i].dims, a[i].rank * sizeof a[i].dims[0]))
+            return false;
+    return true;
+}
+
+/* Finds or makes the plan; the caller holds `planning`. */
+static enum mls_status plan_for(struct mls_session *session, const struct mls_shape *shapes,
+                                const struct mls_plan **ret_plan, struct mls_error *reterr)
+{
+    size_t n_inputs = session->shared.interface->n_inputs;
+    for (const struct mls_plan *plan = session->plans; plan; plan = plan->next) {
+        if (same_shapes(plan->shapes, shapes, n_inputs)) {
+            *ret_plan = plan;
+            return MLS_OK;
+        }
+    }
+    if (session->n_plans >= MLS_LIMIT_PLANS)
+        return mls_fail(reterr, MLS_ERR_LIMIT,
+                        "cannot plan another shape: the session already keeps %u plans", session->n_plans);
+    struct mls_plan *plan;
+    enum mls_status status = plan_build(&session->shared, shapes, &plan, reterr);
+    if (status)
+        return status;
+    plan->next = session->plans;
+    session->plans = plan;
+    session->n_plans++;
+    *ret_plan = plan;
+    return MLS_OK;
+}
+
+enum mls_status mls_session_plan(struct mls_session *session, const struct mls_shape *shapes,
+                                 const struct mls_plan **ret_plan, struct mls_error *reterr)
+{
+    size_t n_inputs = session->shared.interface->n_inputs;
+    struct mls_shape *wanted = calloc(n_inputs ? n_inputs : 1, sizeof *wanted);
+    if (!wanted)
+        return mls_fail(reterr, MLS_ERR_MEMORY, "cannot plan the model: out of memory");
+    enum mls_status status = MLS_OK;
+    if (shapes && n_inputs)
+        memcpy(wanted, shapes, n_inputs * sizeof *wanted);
+    else
+        status = plan_default_shapes(&session->shared, wanted, reterr);
+    if (!status)
+        status = plan_check_shapes(&session->shared, wanted, reterr);
+    if (!status) {
+        pthread_mutex_lock(&session->planning);
+        status = plan_for(session, wanted, ret_plan, reterr);
+        pthread_mutex_unlock(&session->planning);
+    }
+    free(wanted);
+    return status;
+}

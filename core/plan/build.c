@@ -1,0 +1,592 @@
+/* build.c: walks a function in order and turns each live operation into a step, a constant, or nothing. */
+#include "plan/builder.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/checked.h"
+#include "ops/op_check.h"
+
+const struct mls_program *builder_program(const struct builder *builder)
+{
+    return &builder->shared->model->program;
+}
+
+static const struct mls_function *function_of(const struct builder *builder)
+{
+    return &builder_program(builder)->functions[builder->shared->function.i];
+}
+
+enum mls_status builder_out_of_memory(struct builder *builder)
+{
+    return mls_fail(builder->error, MLS_ERR_MEMORY, "cannot plan function '%s': out of memory",
+                    function_of(builder)->name);
+}
+
+enum mls_status builder_fail(struct builder *builder, const struct mls_op *op, enum mls_status status,
+                             const char *reason)
+{
+    mls_fail(builder->error, status, "cannot load operation '%s' (%s) of function '%s': %s", op->name,
+             op->type, function_of(builder)->name, reason);
+    mls_error_operation(builder->error, function_of(builder)->name, op->name);
+    return status;
+}
+
+struct mls_type builder_widen(const struct builder *builder, struct mls_type type)
+{
+    if (builder->shared->precision == MLS_PRECISION_HIGH && type.dtype == MLS_FP16)
+        type.dtype = MLS_FP32;
+    return type;
+}
+
+enum plan_storage builder_planned_storage(const struct mls_type *type)
+{
+    return type->kind != MLS_KIND_LIST && mls_type_is_static(type) ? PLAN_ARENA : PLAN_DYNAMIC;
+}
+
+uint32_t builder_add_slot(struct builder *builder, const char *name, const struct mls_type *type,
+                          enum plan_storage storage)
+{
+    uint32_t index = builder->plan->n_slots++;
+    builder->plan->slots[index] = (struct plan_slot){
+        .tensor = {.type = *type},
+        .storage = storage,
+        .name = name,
+        .block = builder->frames[builder->depth].block,
+        .depth = builder->depth,
+        .root = index,
+        .first_step = builder->plan->n_steps,
+        .last_step = builder->plan->n_steps,
+        .loop_body = {MLS_NO_INDEX},
+        .last_in_body = PLAN_NONE,
+        .buffer = PLAN_NONE,
+    };
+    return index;
+}
+
+uint32_t builder_slot(struct builder *builder, mls_value_id value)
+{
+    uint32_t slot = builder->slot_of_value[value.i];
+    const struct mls_value *source = &builder_program(builder)->values[value.i];
+    if (slot != PLAN_NONE || !source->constant)
+        return slot;
+    struct mls_type type = builder_widen(builder, source->type);
+    slot = builder_add_slot(builder, source->name, &type, PLAN_CONSTANT);
+    if (!plan_constant(builder, slot, value))
+        return PLAN_NONE;
+    builder->slot_of_value[value.i] = slot;
+    return slot;
+}
+
+static bool push(struct slot_list *list, uint32_t item)
+{
+    if (list->n == list->capacity) {
+        size_t capacity = list->capacity ? 2 * list->capacity : 32;
+        uint32_t *items = reallocarray(list->items, capacity, sizeof *items);
+        if (!items)
+            return false;
+        list->items = items;
+        list->capacity = capacity;
+    }
+    list->items[list->n++] = item;
+    return true;
+}
+
+bool builder_use(struct builder *builder, uint32_t slot, uint32_t step)
+{
+    struct plan_slot *used = &builder->plan->slots[plan_root(builder->plan, slot)];
+    if (used->last_step < step)
+        used->last_step = step;
+    if (used->depth >= builder->depth)
+        return true;
+    /* read inside a nested block: it has to live until the control step that runs the block is done */
+    struct frame *frame = &builder->frames[used->depth + 1];
+    if (frame->block.i == used->loop_body.i)
+        used->last_in_body = step;
+    return push(&frame->escapes, plan_root(builder->plan, slot));
+}
+
+static enum mls_status wire_arguments(struct builder *builder, struct op_work *work)
+{
+    struct mls_arena *arena = builder->plan->arena;
+    for (uint32_t i = 0; i < work->n_arguments; i++) {
+        const struct mls_argument *given = mls_op_argument(work->op, work->row->params[i].name);
+        if (!given)
+            continue;
+        uint32_t *slots = MLS_NEW_ARRAY(arena, given->n_values, uint32_t);
+        struct mls_tensor **tensors = MLS_NEW_ARRAY(arena, given->n_values, struct mls_tensor *);
+        if (!slots || !tensors)
+            return builder_out_of_memory(builder);
+        for (uint32_t j = 0; j < given->n_values; j++) {
+            slots[j] = builder_slot(builder, given->values[j]);
+            if (slots[j] == PLAN_NONE)
+                return builder_fail(builder, work->op, MLS_ERR_PROGRAM_INVALID,
+                                    "an argument has no value here");
+            tensors[j] = &builder->plan->slots[slots[j]].tensor;
+        }
+        work->arguments[i] = (struct plan_argument){.slots = slots, .n = given->n_values};
+        work->call.args[i] = (struct mls_arg){.values = tensors, .n = given->n_values};
+    }
+    return MLS_OK;
+}
+
+static enum mls_status wire_outputs(struct builder *builder, struct op_work *work)
+{
+    for (uint32_t i = 0; i < work->op->n_outputs; i++) {
+        const struct mls_value *value = &builder_program(builder)->values[work->op->outputs[i].i];
+        struct mls_type type = builder_widen(builder, value->type);
+        uint32_t slot = builder_add_slot(builder, value->name, &type, PLAN_UNUSED);
+        builder->slot_of_value[work->op->outputs[i].i] = slot;
+        work->outputs[i] = slot;
+        work->call.outputs[i] = &builder->plan->slots[slot].tensor;
+    }
+    return MLS_OK;
+}
+
+enum mls_status builder_work(struct builder *builder, mls_op_id op_id, struct op_work *ret_work)
+{
+    struct mls_arena *arena = builder->plan->arena;
+    const struct mls_op *op = &builder_program(builder)->ops[op_id.i];
+    const struct mls_op_row *row = builder->shared->rows[op_id.i];
+    uint32_t n = 0;
+    while (n < MLS_OP_PARAMS_MAX && row->params[n].name)
+        n++;
+    struct op_work work = {
+        .op = op,
+        .row = row,
+        .n_arguments = n,
+        .arguments = MLS_NEW_ARRAY(arena, n, struct plan_argument),
+        .outputs = MLS_NEW_ARRAY(arena, op->n_outputs, uint32_t),
+        .call = {.row = row,
+                 .function = function_of(builder)->name,
+                 .name = op->name,
+                 .opset = function_of(builder)->opset,
+                 .n_outputs = op->n_outputs,
+                 .args = MLS_NEW_ARRAY(arena, n, struct mls_arg),
+                 .outputs = MLS_NEW_ARRAY(arena, op->n_outputs, struct mls_tensor *)},
+    };
+    if (!work.arguments || !work.outputs || !work.call.args || !work.call.outputs)
+        return builder_out_of_memory(builder);
+    enum mls_status status = wire_arguments(builder, &work);
+    if (!status)
+        status = wire_outputs(builder, &work);
+    if (!status)
+        *ret_work = work;
+    return status;
+}
+
+/* The types that inference found must be those that the program declares, wherever it declares them. */
+static enum mls_status check_declared(struct builder *builder, const struct op_work *work)
+{
+    for (uint32_t i = 0; i < work->op->n_outputs; i++) {
+        struct mls_type declared =
+            builder_widen(builder, builder_program(builder)->values[work->op->outputs[i].i].type);
+        const struct mls_type *found = &work->call.outputs[i]->type;
+        bool same = declared.kind == found->kind && declared.dtype == found->dtype;
+        bool ranked = declared.rank <= MLS_RANK_MAX && found->rank <= MLS_RANK_MAX;
+        same = same && (!ranked || declared.rank == found->rank);
+        for (unsigned j = 0; same && ranked && j < declared.rank; j++)
+            same = declared.dims[j] < 0 || found->dims[j] < 0 || declared.dims[j] == found->dims[j];
+        if (same || declared.kind == MLS_KIND_DICTIONARY)
+            continue;
+        char want[160], have[160];
+        mls_fail(builder->error, MLS_ERR_OP_SHAPE,
+                 "cannot load operation '%s' (%s) of function '%s': the program declares its output as %s, "
+                 "but it computes %s",
+                 work->op->name, work->op->type, function_of(builder)->name,
+                 mls_type_format(&declared, want, sizeof want), mls_type_format(found, have, sizeof have));
+        mls_error_operation(builder->error, function_of(builder)->name, work->op->name);
+        return MLS_ERR_OP_SHAPE;
+    }
+    return MLS_OK;
+}
+
+static enum mls_status infer(struct builder *builder, struct op_work *work)
+{
+    enum mls_status status = mls_op_check_params(work->row, &work->call, builder->error);
+    if (!status)
+        status = work->row->infer(&work->call, builder->error);
+    if (status)
+        return status;
+    for (uint32_t i = 0; i < work->call.n_outputs; i++)
+        work->call.outputs[i]->type = builder_widen(builder, work->call.outputs[i]->type);
+    return check_declared(builder, work);
+}
+
+static bool needs_heap(const struct op_work *work)
+{
+    if (work->row->flags & MLS_OP_ALLOCATES)
+        return true;
+    for (uint32_t i = 0; i < work->call.n_outputs; i++) {
+        struct mls_type element = work->call.outputs[i]->type;
+        element.kind = MLS_KIND_TENSOR;
+        if (!mls_type_is_static(&element))
+            return true;
+    }
+    return false;
+}
+
+/*
+ * A view shares the storage of what it views. Not of states, which may change while the view is read, and not
+ * of the heap, whose memory is given back when its own value ends.
+ */
+static bool may_view(const struct builder *builder, const struct op_work *work)
+{
+    if (!(work->row->flags & MLS_OP_VIEW) || !work->arguments[0].n || work->call.n_outputs != 1)
+        return false;
+    const struct plan_slot *root =
+        &builder->plan->slots[plan_root(builder->plan, work->arguments[0].slots[0])];
+    return root->storage == PLAN_ARENA || root->storage == PLAN_INPUT;
+}
+
+static void choose_storage(struct builder *builder, const struct op_work *work, struct plan_step *step)
+{
+    step->dynamic = !(work->row->flags & MLS_OP_CONTROL) && needs_heap(work);
+    step->view = !step->dynamic && may_view(builder, work);
+    for (uint32_t i = 0; i < work->call.n_outputs; i++) {
+        struct plan_slot *slot = &builder->plan->slots[work->outputs[i]];
+        slot->storage = step->dynamic ? PLAN_DYNAMIC : builder_planned_storage(&slot->tensor.type);
+        if (step->view) {
+            slot->storage = PLAN_VIEW;
+            slot->root = plan_root(builder->plan, work->arguments[0].slots[0]);
+        }
+    }
+}
+
+static struct mls_step_operand operand(const struct builder *builder, uint32_t slot, const char *parameter)
+{
+    const struct plan_slot *used = &builder->plan->slots[slot];
+    return (struct mls_step_operand){.name = used->name,
+                                     .parameter = parameter,
+                                     .type = used->tensor.type,
+                                     .constant = used->storage == PLAN_CONSTANT};
+}
+
+/* What reports show of a step, apart from memory, which plan_place adds. */
+static bool describe(struct builder *builder, const struct op_work *work, uint32_t index)
+{
+    struct mls_arena *arena = builder->plan->arena;
+    const struct frame *frame = &builder->frames[builder->depth];
+    uint32_t n_inputs = 0;
+    for (uint32_t i = 0; i < work->n_arguments; i++)
+        n_inputs += work->arguments[i].n;
+    struct mls_step_operand *inputs = MLS_NEW_ARRAY(arena, n_inputs, struct mls_step_operand);
+    struct mls_step_operand *outputs = MLS_NEW_ARRAY(arena, work->call.n_outputs, struct mls_step_operand);
+    mls_op_id *fused = MLS_NEW(arena, mls_op_id);
+    const char *path = mls_arena_printf(arena, "%s/%s", frame->path, work->op->name);
+    if (!inputs || !outputs || !fused || !path)
+        return false;
+    for (uint32_t i = 0, n = 0; i < work->n_arguments; i++)
+        for (uint32_t j = 0; j < work->arguments[i].n; j++)
+            inputs[n++] = operand(builder, work->arguments[i].slots[j], work->row->params[i].name);
+    for (uint32_t i = 0; i < work->call.n_outputs; i++)
+        outputs[i] = operand(builder, work->outputs[i], "");
+    fused->i = (uint32_t)(work->op - builder_program(builder)->ops);
+    struct mls_step *info = &builder->plan->infos[index];
+    *info = (struct mls_step){
+        .index = index,
+        .op = *fused,
+        .function = function_of(builder)->name,
+        .path = path,
+        .type = work->op->type,
+        .name = work->op->name,
+        .depth = builder->depth,
+        .control = work->row->flags & MLS_OP_CONTROL,
+        .dynamic = builder->plan->steps[index].dynamic,
+        .inputs = inputs,
+        .n_inputs = n_inputs,
+        .outputs = outputs,
+        .n_outputs = work->call.n_outputs,
+        .fused = fused,
+        .n_fused = 1,
+        .scratch_bytes = builder->plan->steps[index].scratch_bytes,
+    };
+    if (builder->plan->steps[index].view)
+        info->kernel = "view";
+    return true;
+}
+
+/* Bytes that one execution moves: each operand once, whole; views move nothing. */
+static void add_cost(struct builder *builder, const struct op_work *work, uint32_t index)
+{
+    struct mls_step *info = &builder->plan->infos[index];
+    if (info->dynamic || info->control || builder->plan->steps[index].view)
+        return;
+    for (uint32_t i = 0; i < info->n_inputs; i++)
+        if (info->inputs[i].type.kind == MLS_KIND_TENSOR && info->inputs[i].type.dtype != MLS_TEXT &&
+            mls_type_is_static(&info->inputs[i].type))
+            info->cost.bytes_read += mls_type_bytes(&info->inputs[i].type);
+    bool known = true;
+    for (uint32_t i = 0; i < info->n_inputs; i++)
+        known = known &&
+                (info->inputs[i].type.kind == MLS_KIND_LIST || mls_type_is_static(&info->inputs[i].type));
+    for (uint32_t i = 0; i < info->n_outputs; i++)
+        if (info->outputs[i].type.kind != MLS_KIND_LIST)
+            info->cost.bytes_written += mls_type_bytes(&info->outputs[i].type);
+    if (work->row->flops && known)
+        info->cost.flops = work->row->flops(&work->call);
+}
+
+uint32_t builder_emit(struct builder *builder, const struct op_work *work)
+{
+    struct mls_arena *arena = builder->plan->arena;
+    uint32_t index = builder->plan->n_steps++;
+    struct plan_step *step = &builder->plan->steps[index];
+    *step = (struct plan_step){
+        .row = work->row,
+        .arguments = work->arguments,
+        .n_arguments = work->n_arguments,
+        .outputs = work->outputs,
+        .n_outputs = work->call.n_outputs,
+        .block = builder->frames[builder->depth].block,
+        .end_step = index + 1,
+        .parent = builder->frames[builder->depth].control,
+        .packed = work->call.packed,
+        .n_blocks = work->op->n_blocks,
+        .blocks = MLS_NEW_ARRAY(arena, work->op->n_blocks, struct plan_block),
+    };
+    if (!step->blocks)
+        return PLAN_NONE;
+    choose_storage(builder, work, step);
+    if (work->row->scratch_bytes && !step->dynamic && !step->view) {
+        struct mls_op_env env = {
+            .kernels = &builder->shared->kernels, .pool = builder->shared->pool, .error = builder->error};
+        step->scratch_bytes = work->row->scratch_bytes(&work->call, &env);
+    }
+    for (uint32_t i = 0; i < work->n_arguments; i++)
+        for (uint32_t j = 0; j < work->arguments[i].n; j++)
+            if (!builder_use(builder, work->arguments[i].slots[j], index))
+                return PLAN_NONE;
+    if (step->view)
+        builder_use(builder, work->outputs[0], index);
+    if (!describe(builder, work, index))
+        return PLAN_NONE;
+    add_cost(builder, work, index);
+    return index;
+}
+
+static enum mls_status plan_op(struct builder *builder, mls_op_id op_id)
+{
+    const struct mls_op_row *row = builder->shared->rows[op_id.i];
+    if ((row->flags & MLS_OP_CONST) || !builder->live[op_id.i])
+        return MLS_OK;
+    if (row->flags & MLS_OP_CONTROL)
+        return plan_control(builder, op_id);
+    if (plan_folded_before(builder, op_id))
+        return MLS_OK;
+    struct op_work work;
+    bool folded = false;
+    enum mls_status status = builder_work(builder, op_id, &work);
+    if (!status)
+        status = infer(builder, &work);
+    if (!status)
+        status = plan_fold(builder, &work, &folded);
+    if (!status && !folded)
+        status = plan_pack(builder, &work);
+    if (!status && !folded && builder_emit(builder, &work) == PLAN_NONE)
+        status = builder_out_of_memory(builder);
+    return status;
+}
+
+static enum mls_status walk(struct builder *builder, const struct mls_block *block)
+{
+    enum mls_status status = MLS_OK;
+    for (uint32_t i = 0; !status && i < block->n_ops; i++)
+        status = plan_op(builder, block->ops[i]);
+    return status;
+}
+
+/* The slots of a block's outputs, in the plan's arena; NULL when one has no value or memory is short. */
+static const uint32_t *output_slots(struct builder *builder, const struct mls_block *block)
+{
+    uint32_t *slots = MLS_NEW_ARRAY(builder->plan->arena, block->n_outputs, uint32_t);
+    for (uint32_t i = 0; slots && i < block->n_outputs; i++) {
+        slots[i] = builder_slot(builder, block->outputs[i]);
+        if (slots[i] == PLAN_NONE)
+            return NULL;
+    }
+    return slots;
+}
+
+enum mls_status builder_block(struct builder *builder, mls_block_id block_id, uint32_t control,
+                              const char *label, struct plan_block *ret_block, struct slot_list *captured)
+{
+    const struct mls_block *block = &builder_program(builder)->blocks[block_id.i];
+    if (builder->depth + 1 >= MLS_LIMIT_BLOCK_DEPTH)
+        return mls_fail(builder->error, MLS_ERR_LIMIT,
+                        "cannot plan function '%s': its blocks are nested too deeply",
+                        function_of(builder)->name);
+    const char *path =
+        mls_arena_printf(builder->plan->arena, "%s.%s", builder->plan->infos[control].path, label);
+    if (!path)
+        return builder_out_of_memory(builder);
+    struct frame *frame = &builder->frames[++builder->depth];
+    *frame = (struct frame){.block = block_id, .control = control, .path = path};
+    uint32_t first = builder->plan->n_steps;
+    enum mls_status status = walk(builder, block);
+    const uint32_t *outputs = status ? NULL : output_slots(builder, block);
+    if (!status && !outputs)
+        status = builder_out_of_memory(builder);
+    builder->depth--;
+    for (size_t i = 0; !status && i < frame->escapes.n; i++)
+        if (!push(captured, frame->escapes.items[i]))
+            status = builder_out_of_memory(builder);
+    free(frame->escapes.items);
+    frame->escapes = (struct slot_list){0};
+    if (!status)
+        *ret_block = (struct plan_block){first, builder->plan->n_steps, outputs, block->n_outputs};
+    return status;
+}
+
+static enum mls_status add_inputs(struct builder *builder, const struct mls_shape *shapes)
+{
+    const struct mls_interface *interface = builder->shared->interface;
+    const struct mls_block *block = &builder_program(builder)->blocks[function_of(builder)->block.i];
+    struct mls_plan *plan = builder->plan;
+    uint32_t *inputs = MLS_NEW_ARRAY(plan->arena, interface->n_inputs, uint32_t);
+    uint32_t *states = MLS_NEW_ARRAY(plan->arena, interface->n_states, uint32_t);
+    if (!inputs || !states)
+        return builder_out_of_memory(builder);
+    plan->inputs = inputs;
+    plan->states = states;
+    for (size_t i = 0; i < interface->n_inputs; i++)
+        inputs[i] = PLAN_NONE;
+    for (uint32_t i = 0; i < block->n_inputs; i++) {
+        const struct mls_value *value = &builder_program(builder)->values[block->inputs[i].i];
+        struct mls_type type = builder_widen(builder, value->type);
+        bool state = type.kind == MLS_KIND_STATE;
+        const struct mls_feature *features = state ? interface->states : interface->inputs;
+        size_t n = state ? interface->n_states : interface->n_inputs, j = 0;
+        while (j < n && strcmp(features[j].name, value->name))
+            j++;
+        if (j == n)
+            return mls_fail(builder->error, MLS_ERR_INTERFACE_MISMATCH,
+                            "cannot plan function '%s': its input '%s' is not in the model's description",
+                            function_of(builder)->name, value->name);
+        if (!state) {
+            type.rank = shapes[j].rank;
+            memcpy(type.dims, shapes[j].dims, sizeof type.dims);
+        }
+        uint32_t slot = builder_add_slot(builder, value->name, &type, state ? PLAN_STATE : PLAN_INPUT);
+        builder->slot_of_value[block->inputs[i].i] = slot;
+        *(state ? &states[j] : &inputs[j]) = slot;
+    }
+    return MLS_OK;
+}
+
+/* The interface's outputs, in its order, from the block's, by name. They live to the end of the prediction.
+ */
+static enum mls_status find_outputs(struct builder *builder)
+{
+    const struct mls_interface *interface = builder->shared->interface;
+    const struct mls_program *program = builder_program(builder);
+    const struct mls_block *block = &program->blocks[function_of(builder)->block.i];
+    uint32_t *outputs = MLS_NEW_ARRAY(builder->plan->arena, interface->n_outputs, uint32_t);
+    if (!outputs)
+        return builder_out_of_memory(builder);
+    builder->plan->outputs = outputs;
+    uint32_t end = builder->plan->n_steps ? builder->plan->n_steps - 1 : 0;
+    for (size_t i = 0; i < interface->n_outputs; i++) {
+        uint32_t j = 0;
+        while (j < block->n_outputs &&
+               strcmp(program->values[block->outputs[j].i].name, interface->outputs[i].name))
+            j++;
+        outputs[i] = j < block->n_outputs ? builder_slot(builder, block->outputs[j]) : PLAN_NONE;
+        if (outputs[i] == PLAN_NONE)
+            return mls_fail(
+                builder->error, MLS_ERR_INTERFACE_MISMATCH,
+                "cannot plan function '%s': it does not compute the output '%s' of the model's description",
+                function_of(builder)->name, interface->outputs[i].name);
+        builder_use(builder, outputs[i], end);
+        builder->plan->slots[plan_root(builder->plan, outputs[i])].block_output = true;
+    }
+    return MLS_OK;
+}
+
+static enum mls_status finish(struct builder *builder)
+{
+    struct mls_plan *plan = builder->plan;
+    mls_progress_at(builder->shared->progress, MLS_STAGE_PLAN, 0, 1);
+    plan_share_memory(plan);
+    if (!plan_find_releases(plan) || !plan_place(plan))
+        return builder_out_of_memory(builder);
+    plan->memory.weights_bytes = builder->shared->weights_bytes;
+    plan->memory.packed_bytes = builder->shared->packed_bytes;
+    uint64_t needed = plan->memory.arena_bytes + plan->memory.scratch_bytes + plan->kept_bytes;
+    if (needed > builder->shared->max_memory_bytes) {
+        mls_fail(builder->error, MLS_ERR_MEMORY,
+                 "cannot plan function '%s': one prediction needs %llu MiB, the limit is %llu MiB",
+                 function_of(builder)->name, (unsigned long long)(needed >> 20),
+                 (unsigned long long)(builder->shared->max_memory_bytes >> 20));
+        mls_error_hint(builder->error, "use smaller input shapes, or raise the limit");
+        return MLS_ERR_MEMORY;
+    }
+    mls_progress_at(builder->shared->progress, MLS_STAGE_PLAN, 1, 1);
+    return MLS_OK;
+}
+
+/* Tables with room for every value and operation of the program; pages that are not touched cost nothing. */
+static bool make_tables(struct builder *builder, const struct mls_shape *shapes)
+{
+    const struct mls_program *program = builder_program(builder);
+    struct mls_plan *plan = builder->plan;
+    size_t n_inputs = builder->shared->interface->n_inputs;
+    plan->slots = MLS_NEW_ARRAY(plan->arena, program->n_values, struct plan_slot);
+    plan->steps = MLS_NEW_ARRAY(plan->arena, program->n_ops, struct plan_step);
+    plan->infos = MLS_NEW_ARRAY(plan->arena, program->n_ops, struct mls_step);
+    plan->shapes = MLS_NEW_ARRAY(plan->arena, n_inputs, struct mls_shape);
+    builder->live = calloc(program->n_ops ? program->n_ops : 1, sizeof *builder->live);
+    builder->slot_of_value =
+        malloc((program->n_values ? program->n_values : 1) * sizeof *builder->slot_of_value);
+    if (!plan->slots || !plan->steps || !plan->infos || !plan->shapes || !builder->live ||
+        !builder->slot_of_value)
+        return false;
+    memset(builder->slot_of_value, 0xff, program->n_values * sizeof *builder->slot_of_value);
+    if (n_inputs)
+        memcpy(plan->shapes, shapes, n_inputs * sizeof *shapes);
+    return true;
+}
+
+enum mls_status plan_build(struct plan_shared *shared, const struct mls_shape *shapes,
+                           struct mls_plan **ret_plan, struct mls_error *reterr)
+{
+    struct mls_error ignored;
+    struct builder builder = {.shared = shared, .error = reterr ? reterr : &ignored};
+    const struct mls_program *program = &shared->model->program;
+    mls_block_id entry = program->functions[shared->function.i].block;
+    struct mls_arena *arena = mls_arena_create(0);
+    builder.plan = arena ? MLS_NEW(arena, struct mls_plan) : NULL;
+    if (!builder.plan) {
+        mls_arena_free(arena);
+        return builder_out_of_memory(&builder);
+    }
+    builder.plan->arena = arena;
+    builder.frames[0] =
+        (struct frame){.block = entry, .control = PLAN_NONE, .path = function_of(&builder)->name};
+    mls_progress_at(shared->progress, MLS_STAGE_PASSES, 0, 1);
+    enum mls_status status = MLS_OK;
+    if (!make_tables(&builder, shapes) || !plan_mark_live(&builder))
+        status = builder_out_of_memory(&builder);
+    mls_progress_at(shared->progress, MLS_STAGE_SHAPES, 0, 1);
+    if (!status)
+        status = add_inputs(&builder, shapes);
+    if (!status)
+        status = walk(&builder, &program->blocks[entry.i]);
+    if (!status)
+        status = find_outputs(&builder);
+    if (!status)
+        status = finish(&builder);
+    free(builder.live);
+    free(builder.slot_of_value);
+    if (status)
+        plan_free(builder.plan);
+    else
+        *ret_plan = builder.plan;
+    return status;
+}
+
+void plan_free(struct mls_plan *plan)
+{
+    if (plan)
+        mls_arena_free(plan->arena);
+}

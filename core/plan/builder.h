@@ -1,0 +1,90 @@
+/* builder.h: what the files that make a plan share. A builder lives while one plan is built. */
+#pragma once
+
+#include "base/limits.h"
+#include "plan/plan.h"
+
+struct slot_list {
+    uint32_t *items;
+    size_t n;
+    size_t capacity;
+};
+
+/* A block being walked. frames[0] is the function's own block. */
+struct frame {
+    mls_block_id block;
+    uint32_t control; /* step that runs it, or PLAN_NONE */
+    const char *path; /* "main/while_loop_0.body" */
+    struct slot_list
+        escapes; /* slots of outer blocks that are read in here: they must outlive the control step */
+};
+
+struct builder {
+    struct plan_shared *shared;
+    struct mls_plan *plan;
+    uint32_t *slot_of_value;
+    bool *live; /* by op index: its results matter */
+    struct frame frames[MLS_LIMIT_BLOCK_DEPTH + 1];
+    uint32_t depth;
+    struct mls_error *error; /* never NULL */
+};
+
+/* The operation at hand, with the tensors of its slots wired into a call. */
+struct op_work {
+    const struct mls_op *op;
+    const struct mls_op_row *row;
+    struct plan_argument *arguments;
+    uint32_t n_arguments;
+    uint32_t *outputs;
+    struct mls_op_call call;
+};
+
+const struct mls_program *builder_program(const struct builder *builder);
+enum mls_status builder_out_of_memory(struct builder *builder);
+enum mls_status builder_fail(struct builder *builder, const struct mls_op *op, enum mls_status status,
+                             const char *reason);
+
+/* builder_add_slot: a fresh slot of the block at hand; PLAN_NONE never: the table has room for every value.
+ */
+uint32_t builder_add_slot(struct builder *builder, const char *name, const struct mls_type *type,
+                          enum plan_storage storage);
+
+/* builder_slot: the slot of a value that is visible here; constants get theirs on first sight. PLAN_NONE out
+ * of memory. */
+uint32_t builder_slot(struct builder *builder, mls_value_id value);
+
+/* builder_use: notes that a step reads a slot. */
+bool builder_use(struct builder *builder, uint32_t slot, uint32_t step);
+
+/* builder_widen: the type in force for a declared one: fp32 in place of fp16 under high precision. */
+struct mls_type builder_widen(const struct builder *builder, struct mls_type type);
+
+/* builder_planned_storage: where a value of this type lies: arena when its size is known, else the heap. */
+enum plan_storage builder_planned_storage(const struct mls_type *type);
+
+/* builder_work: wires up an operation: arguments from slots, fresh outputs with their declared types. */
+enum mls_status builder_work(struct builder *builder, mls_op_id op, struct op_work *ret_work);
+
+/* builder_emit: adds the step of a wired operation; returns its index, or PLAN_NONE out of memory. */
+uint32_t builder_emit(struct builder *builder, const struct op_work *work);
+
+/* builder_block: plans the operations of a nested block under a control step. Adds the outer slots it reads
+ * to captured. */
+enum mls_status builder_block(struct builder *builder, mls_block_id block, uint32_t control,
+                              const char *label, struct plan_block *ret_block, struct slot_list *captured);
+
+/* plan_control: plans while_loop and cond (control.c). */
+enum mls_status plan_control(struct builder *builder, mls_op_id op);
+
+/* plan_fold: computes an operation on constants now (constant.c). *ret_folded false: it has to run in each
+ * prediction. */
+enum mls_status plan_fold(struct builder *builder, struct op_work *work, bool *ret_folded);
+/* plan_folded_before: takes the results of an earlier plan, where they do not depend on shapes. */
+bool plan_folded_before(struct builder *builder, mls_op_id op);
+/* plan_constant: fills a slot from the program's constant; false when out of memory. */
+bool plan_constant(struct builder *builder, uint32_t slot, mls_value_id value);
+/* plan_pack: the packed weights of an operation, made on first need. */
+enum mls_status plan_pack(struct builder *builder, struct op_work *work);
+
+/* plan_mark_live: finds the operations whose results matter; false when out of memory (live.c). */
+bool plan_mark_live(struct builder *builder);

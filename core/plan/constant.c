@@ -1,0 +1,194 @@
+/* constant.c: what is known before the run: constants of the file, operations on constants, packed weights.
+ */
+#include "plan/builder.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/checked.h"
+#include "base/fp16.h"
+#include "base/limits.h"
+
+enum { FOLD_ALWAYS_BYTES = 64 * 1024, WEIGHT_ALIGN = 64 };
+
+/* fp16 constants under high precision: converted once for the session. */
+static const void *widened(struct builder *builder, mls_value_id value, const struct mls_constant *constant)
+{
+    struct plan_shared *shared = builder->shared;
+    if (shared->folded[value.i])
+        return shared->folded[value.i];
+    size_t n = constant->size_bytes / sizeof(uint16_t);
+    float *wide = mls_arena_array(shared->arena, n, sizeof *wide, WEIGHT_ALIGN);
+    if (!wide)
+        return NULL;
+    const uint16_t *half = constant->data;
+    for (size_t i = 0; i < n; i++)
+        wide[i] = mls_fp16_to_fp32(half[i]);
+    shared->packed_bytes += n * sizeof *wide;
+    shared->folded[value.i] = wide;
+    return wide;
+}
+
+bool plan_constant(struct builder *builder, uint32_t slot, mls_value_id value)
+{
+    const struct mls_value *source = &builder_program(builder)->values[value.i];
+    struct plan_slot *target = &builder->plan->slots[slot];
+    const void *data = source->constant->data;
+    if (target->tensor.type.dtype != source->type.dtype) {
+        data = widened(builder, value, source->constant);
+        if (!data)
+            return false;
+    }
+    /* constants are never written: no row writes to an input, and outputs never lie on constants */
+    memcpy(&target->tensor.data, &data, sizeof data);
+    target->shape_free = true;
+    return true;
+}
+
+static bool all_known(const struct builder *builder, const struct op_work *work, bool *ret_shape_free,
+                      size_t *ret_input_bytes)
+{
+    *ret_shape_free = true;
+    *ret_input_bytes = 0;
+    for (uint32_t i = 0; i < work->n_arguments; i++) {
+        for (uint32_t j = 0; j < work->arguments[i].n; j++) {
+            const struct plan_slot *slot = &builder->plan->slots[work->arguments[i].slots[j]];
+            if (slot->storage != PLAN_CONSTANT)
+                return false;
+            *ret_shape_free = *ret_shape_free && slot->shape_free;
+            size_t bytes = mls_type_bytes(&slot->tensor.type);
+            if (!mls_add_size(*ret_input_bytes, bytes, ret_input_bytes))
+                return false;
+        }
+    }
+    return true;
+}
+
+static bool worth_folding(const struct op_work *work, size_t input_bytes, size_t *ret_output_bytes)
+{
+    size_t total = 0;
+    for (uint32_t i = 0; i < work->call.n_outputs; i++) {
+        const struct mls_type *type = &work->call.outputs[i]->type;
+        if (type->kind != MLS_KIND_TENSOR || !mls_type_is_static(type) ||
+            !mls_add_size(total, mls_type_bytes(type), &total))
+            return false;
+    }
+    *ret_output_bytes = total;
+    return (work->row->flags & MLS_OP_CONSTEXPR) || total <= FOLD_ALWAYS_BYTES || total <= input_bytes;
+}
+
+static enum mls_status run_now(struct builder *builder, struct op_work *work, struct mls_arena *arena)
+{
+    struct mls_op_call *call = &work->call;
+    for (uint32_t i = 0; i < call->n_outputs; i++) {
+        call->outputs[i]->data =
+            mls_arena_alloc(arena, mls_type_bytes(&call->outputs[i]->type), WEIGHT_ALIGN);
+        if (!call->outputs[i]->data)
+            return builder_out_of_memory(builder);
+    }
+    struct mls_heap heap = {0};
+    uint64_t random_state = 0;
+    struct mls_op_env env = {.kernels = &builder->shared->kernels,
+                             .pool = builder->shared->pool,
+                             .heap = &heap,
+                             .random_state = &random_state,
+                             .error = builder->error};
+    size_t scratch_bytes = work->row->scratch_bytes ? work->row->scratch_bytes(call, &env) : 0;
+    size_t rounded;
+    if (!mls_align_up(scratch_bytes, WEIGHT_ALIGN, &rounded))
+        return builder_out_of_memory(builder);
+    call->scratch = rounded ? aligned_alloc(WEIGHT_ALIGN, rounded) : NULL;
+    if (rounded && !call->scratch)
+        return builder_out_of_memory(builder);
+    enum mls_status status = work->row->run(call, &env);
+    free(call->scratch);
+    call->scratch = NULL;
+    return status;
+}
+
+enum mls_status plan_fold(struct builder *builder, struct op_work *work, bool *ret_folded)
+{
+    const uint32_t never = MLS_OP_STATEFUL | MLS_OP_CONTROL | MLS_OP_ALLOCATES | MLS_OP_ALIAS_STATE;
+    bool shape_free;
+    size_t input_bytes, output_bytes;
+    *ret_folded = false;
+    if ((work->row->flags & never) || !all_known(builder, work, &shape_free, &input_bytes) ||
+        !worth_folding(work, input_bytes, &output_bytes))
+        return MLS_OK;
+    struct plan_shared *shared = builder->shared;
+    mls_progress_at(shared->progress, MLS_STAGE_WEIGHTS, 0, 1);
+    enum mls_status status = run_now(builder, work, shape_free ? shared->arena : builder->plan->arena);
+    mls_progress_at(shared->progress, MLS_STAGE_SHAPES, 0, 1);
+    if (status)
+        return status;
+    for (uint32_t i = 0; i < work->call.n_outputs; i++) {
+        struct plan_slot *slot = &builder->plan->slots[work->outputs[i]];
+        slot->storage = PLAN_CONSTANT;
+        slot->shape_free = shape_free;
+        if (shape_free) {
+            shared->folded[work->op->outputs[i].i] = slot->tensor.data;
+            shared->folded_types[work->op->outputs[i].i] = slot->tensor.type;
+        }
+    }
+    if (shape_free)
+        shared->packed_bytes += output_bytes;
+    *ret_folded = true;
+    return MLS_OK;
+}
+
+bool plan_folded_before(struct builder *builder, mls_op_id op_id)
+{
+    const struct mls_op *op = &builder_program(builder)->ops[op_id.i];
+    const struct plan_shared *shared = builder->shared;
+    for (uint32_t i = 0; i < op->n_outputs; i++)
+        if (!shared->folded[op->outputs[i].i])
+            return false;
+    for (uint32_t i = 0; i < op->n_outputs; i++) {
+        mls_value_id value = op->outputs[i];
+        const char *name = builder_program(builder)->values[value.i].name;
+        uint32_t slot = builder_add_slot(builder, name, &shared->folded_types[value.i], PLAN_CONSTANT);
+        memcpy(&builder->plan->slots[slot].tensor.data, &shared->folded[value.i], sizeof(void *));
+        builder->plan->slots[slot].shape_free = true;
+        builder->slot_of_value[value.i] = slot;
+    }
+    return op->n_outputs > 0;
+}
+
+/* Packing may look at every constant operand, so it is shared between plans only if none depends on input
+ * shapes. */
+static bool packs_for_session(const struct builder *builder, const struct op_work *work)
+{
+    for (uint32_t i = 0; i < work->n_arguments; i++) {
+        for (uint32_t j = 0; j < work->arguments[i].n; j++) {
+            const struct plan_slot *slot = &builder->plan->slots[work->arguments[i].slots[j]];
+            if (slot->storage == PLAN_CONSTANT && !slot->shape_free)
+                return false;
+        }
+    }
+    return true;
+}
+
+enum mls_status plan_pack(struct builder *builder, struct op_work *work)
+{
+    struct plan_shared *shared = builder->shared;
+    struct plan_packed *packed = &shared->packed[work->op - builder_program(builder)->ops];
+    if (!work->row->pack || !packs_for_session(builder, work))
+        return MLS_OK;
+    if (!packed->done) {
+        struct mls_heap heap = {0};
+        struct mls_op_env env = {
+            .kernels = &shared->kernels, .pool = shared->pool, .heap = &heap, .error = builder->error};
+        mls_progress_at(shared->progress, MLS_STAGE_PREPARE, 0, 1);
+        enum mls_status status =
+            work->row->pack(&work->call, &env, shared->arena, &packed->data, &packed->bytes);
+        bool go_on = mls_progress_at(shared->progress, MLS_STAGE_SHAPES, 0, 1);
+        if (status)
+            return status;
+        if (!go_on)
+            return mls_fail(builder->error, MLS_ERR_CANCELLED, "loading was cancelled");
+        packed->done = true;
+        shared->packed_bytes += packed->bytes;
+    }
+    work->call.packed = packed->data;
+    return MLS_OK;
+}
