@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "base/checked.h"
 
@@ -20,6 +21,7 @@ struct mls_arena {
     struct chunk *chunks; /* the one in use first */
     size_t limit_bytes;
     size_t used_bytes;
+    bool secret;
 };
 
 struct mls_arena *mls_arena_create(size_t limit_bytes)
@@ -30,13 +32,49 @@ struct mls_arena *mls_arena_create(size_t limit_bytes)
     return arena;
 }
 
+struct mls_arena *mls_arena_create_secret(size_t limit_bytes)
+{
+    struct mls_arena *arena = mls_arena_create(limit_bytes);
+    if (arena)
+        arena->secret = true;
+    return arena;
+}
+
+struct mls_arena *mls_arena_create_beside(const struct mls_arena *other)
+{
+    return other->secret ? mls_arena_create_secret(0) : mls_arena_create(0);
+}
+
+/* Zeroed memory of a chunk. calloc gives large blocks as fresh zero pages, so that untouched memory costs nothing. */
+static unsigned char *take_pages(const struct mls_arena *arena, size_t size_bytes)
+{
+    if (!arena->secret)
+        return calloc(1, size_bytes);
+    void *pages = mmap(NULL, size_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (pages == MAP_FAILED)
+        return NULL;
+    madvise(pages, size_bytes, MADV_DONTDUMP);
+    mlock2(pages, size_bytes, MLOCK_ONFAULT); /* as far as the limit allows */
+    return pages;
+}
+
+static void give_pages(const struct mls_arena *arena, struct chunk *chunk)
+{
+    if (!arena->secret) {
+        free(chunk->data);
+        return;
+    }
+    explicit_bzero(chunk->data, chunk->used_bytes);
+    munmap(chunk->data, chunk->size_bytes);
+}
+
 void mls_arena_free(struct mls_arena *arena)
 {
     if (!arena)
         return;
     for (struct chunk *chunk = arena->chunks, *next; chunk; chunk = next) {
         next = chunk->next;
-        free(chunk->data);
+        give_pages(arena, chunk);
         free(chunk);
     }
     free(arena);
@@ -49,8 +87,7 @@ static struct chunk *add_chunk(struct mls_arena *arena, size_t size_bytes)
     if (!chunk)
         return NULL;
     chunk->size_bytes = size_bytes;
-    /* calloc gives large blocks as fresh zero pages, so that untouched memory costs nothing */
-    chunk->data = calloc(1, size_bytes);
+    chunk->data = take_pages(arena, size_bytes);
     if (!chunk->data) {
         free(chunk);
         return NULL;

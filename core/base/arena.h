@@ -11,6 +11,13 @@ struct mls_arena;
 /* mls_arena_create: an empty arena that refuses to grow beyond limit_bytes (0: no limit); NULL when out of
  * memory. */
 struct mls_arena *mls_arena_create(size_t limit_bytes);
+/*
+ * mls_arena_create_secret: the same for what was made from sealed content: left out of core dumps, locked in memory as far
+ * as the limit allows, wiped when freed.
+ */
+struct mls_arena *mls_arena_create_secret(size_t limit_bytes);
+/* mls_arena_create_beside: an empty arena without limit, as secret as `other`. */
+struct mls_arena *mls_arena_create_beside(const struct mls_arena *other);
 void mls_arena_free(struct mls_arena *arena);
 
 /* mls_arena_alloc: zeroed bytes aligned to `align` (a power of two up to 4096), or NULL. size 0 gives a valid

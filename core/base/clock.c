@@ -67,7 +67,7 @@ static void calibrate(void)
 #if defined(__x86_64__)
     if (!counter_is_invariant())
         return;
-    uint64_t ticks_0, ns_0, ticks_1, ns_1;
+    uint64_t ticks_0 = 0, ns_0 = 0, ticks_1 = 0, ns_1 = 0;
     read_both(&ticks_0, &ns_0);
     struct timespec pause = {.tv_nsec = 2000000};
     nanosleep(&pause, NULL);

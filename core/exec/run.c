@@ -82,7 +82,7 @@ static bool wire_call(struct mls_run *run, uint32_t index, const char *function)
 static bool allocate_run(struct mls_run *run)
 {
     const struct mls_plan *plan = run->plan;
-    run->tables = mls_arena_create(0);
+    run->tables = plan_arena_create(run->session->shared.model);
     if (!run->tables)
         return false;
     run->tensors = MLS_NEW_ARRAY(run->tables, plan->n_slots, struct mls_tensor);

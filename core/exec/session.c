@@ -47,7 +47,7 @@ static bool count_weights(struct plan_shared *shared)
 static bool make_shared(struct plan_shared *shared)
 {
     const struct mls_program *program = &shared->model->program;
-    shared->arena = mls_arena_create(0);
+    shared->arena = plan_arena_create(shared->model);
     if (!shared->arena)
         return false;
     shared->rows = MLS_NEW_ARRAY(shared->arena, program->n_ops, const struct mls_op_row *);

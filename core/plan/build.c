@@ -554,7 +554,7 @@ enum mls_status plan_build(struct plan_shared *shared, const struct mls_shape *s
     struct builder builder = {.shared = shared, .error = reterr ? reterr : &ignored};
     const struct mls_program *program = &shared->model->program;
     mls_block_id entry = program->functions[shared->function.i].block;
-    struct mls_arena *arena = mls_arena_create(0);
+    struct mls_arena *arena = plan_arena_create(shared->model);
     builder.plan = arena ? MLS_NEW(arena, struct mls_plan) : NULL;
     if (!builder.plan) {
         mls_arena_free(arena);

@@ -143,6 +143,12 @@ bool plan_find_releases(struct mls_plan *plan);
  * of memory (place.c). */
 bool plan_place(struct mls_plan *plan);
 
+/*
+ * plan_arena_create: an arena for what is made from the model's content: a secret one when the package is sealed. NULL when
+ * out of memory.
+ */
+struct mls_arena *plan_arena_create(const struct mls_model *model);
+
 /* plan_root: the slot whose storage a slot uses. */
 static inline uint32_t plan_root(const struct mls_plan *plan, uint32_t slot)
 {

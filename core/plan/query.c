@@ -1,6 +1,12 @@
 /* query.c: what other rooms may ask about a plan. */
 #include "plan/plan.h"
 
+struct mls_arena *plan_arena_create(const struct mls_model *model)
+{
+    bool sealed = model->package && mls_package_info(model->package)->sealed;
+    return sealed ? mls_arena_create_secret(0) : mls_arena_create(0);
+}
+
 size_t mls_plan_step_count(const struct mls_plan *plan)
 {
     return plan->n_steps;

@@ -23,7 +23,10 @@ typedef struct { uint32_t i; } mls_function_id;
 /* Opsets by number: CoreML5 is 5 (iOS 15) … CoreML9 is 9 (iOS 26). */
 enum { MLS_OPSET_MIN = 5, MLS_OPSET_MAX = 9 };
 
-/* Content of a constant: elements of the value's type, packed as in dtype.h. Borrowed from the package or the arena. */
+/*
+ * Content of a constant: elements of the value's type, packed as in dtype.h; of a list, the elements of its tensors one
+ * after the other. Borrowed from the package or the arena.
+ */
 struct mls_constant {
     const void *data;
     size_t size_bytes;
