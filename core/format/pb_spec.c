@@ -1,0 +1,56 @@
+#include "format/spec.h"
+
+#include "format/pb_desc.h"
+#include "format/pb_mil.h"
+#include "format/pb_wire.h"
+
+static enum mls_status read_description(struct mls_bytes spec, struct mls_bytes bytes,
+                                        struct pb_memory *memory, struct mls_model *model,
+                                        struct mls_error *reterr)
+{
+    if (!bytes.data)
+        return mls_fail(reterr, MLS_ERR_SPEC_INTERFACE,
+                        "cannot read the model's interface: the model has no description");
+    ProtobufCMessage *message;
+    enum mls_status status =
+        pb_unpack(&pb__model_description__descriptor, bytes, spec, memory, &message, reterr);
+    return status ? status : pb_read_description((const Pb__ModelDescription *)message, model, reterr);
+}
+
+static enum mls_status read_program(struct mls_bytes spec, struct mls_bytes bytes, struct pb_memory *memory,
+                                    struct mls_model *model, struct spec_blobs *ret_blobs,
+                                    struct mls_error *reterr)
+{
+    ProtobufCMessage *message;
+    enum mls_status status = pb_unpack(&pb__program__descriptor, bytes, spec, memory, &message, reterr);
+    if (status)
+        return status;
+    const char **names = MLS_NEW_ARRAY(memory->scratch, model->n_interfaces, const char *);
+    struct pb_reader reader = {.arena = model->arena, .builder = ir_builder_create(model->arena)};
+    if (!names || !reader.builder) {
+        ir_builder_free(reader.builder);
+        return mls_fail(reterr, MLS_ERR_MEMORY, "cannot read the program: out of memory");
+    }
+    for (size_t i = 0; i < model->n_interfaces; i++)
+        names[i] = model->interfaces[i].function;
+    status = pb_read_program(&reader, (const Pb__Program *)message, names, model->n_interfaces,
+                             &model->program, reterr);
+    ir_builder_free(reader.builder);
+    if (!status)
+        *ret_blobs = reader.blobs;
+    return status;
+}
+
+enum mls_status spec_read(struct mls_bytes spec, const struct spec_envelope *envelope, size_t limit_bytes,
+                          struct mls_model *model, struct spec_blobs *ret_blobs, struct mls_error *reterr)
+{
+    struct pb_memory memory;
+    pb_memory_init(&memory, model->arena, limit_bytes);
+    if (!memory.scratch)
+        return mls_fail(reterr, MLS_ERR_MEMORY, "cannot read the specification: out of memory");
+    enum mls_status status = read_description(spec, envelope->description, &memory, model, reterr);
+    if (!status)
+        status = read_program(spec, envelope->program, &memory, model, ret_blobs, reterr);
+    pb_memory_done(&memory);
+    return status;
+}
