@@ -1,0 +1,76 @@
+/* simd__avx512.h: vectors of AVX-512 (F, BW, DQ, VL); what each name does is said in simd__generic.h. */
+#pragma once
+
+#include <immintrin.h>
+#include <math.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "base/fp16.h"
+
+#define V_BYTES 64
+#define V_ISA avx512
+enum { V_LANES = 16 };
+
+typedef float vf __attribute__((vector_size(64)));
+typedef int32_t vi __attribute__((vector_size(64)));
+typedef uint32_t vu __attribute__((vector_size(64)));
+typedef double vd __attribute__((vector_size(64)));
+typedef int64_t vl __attribute__((vector_size(64)));
+typedef uint64_t vul __attribute__((vector_size(64)));
+
+static inline vf v_madd(vf a, vf b, vf c)
+{
+    return (vf)_mm512_fmadd_ps((__m512)a, (__m512)b, (__m512)c);
+}
+static inline vd vd_madd(vd a, vd b, vd c)
+{
+    return (vd)_mm512_fmadd_pd((__m512d)a, (__m512d)b, (__m512d)c);
+}
+static inline vf v_sqrt(vf a)
+{
+    return (vf)_mm512_sqrt_ps((__m512)a);
+}
+static inline vd vd_sqrt(vd a)
+{
+    return (vd)_mm512_sqrt_pd((__m512d)a);
+}
+static inline vf v_round(vf a)
+{
+    return (vf)_mm512_roundscale_ps((__m512)a, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+}
+static inline vd vd_round(vd a)
+{
+    return (vd)_mm512_roundscale_pd((__m512d)a, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+}
+static inline vi v_to_int(vf a)
+{
+    return (vi)_mm512_cvttps_epi32((__m512)a);
+}
+static inline vf v_from_int(vi a)
+{
+    return (vf)_mm512_cvtepi32_ps((__m512i)a);
+}
+static inline vd v_low(vf a)
+{
+    return (vd)_mm512_cvtps_pd(_mm512_castps512_ps256((__m512)a));
+}
+static inline vd v_high(vf a)
+{
+    return (vd)_mm512_cvtps_pd(_mm512_extractf32x8_ps((__m512)a, 1));
+}
+static inline vf v_join(vd low, vd high)
+{
+    __m512 lower = _mm512_castps256_ps512(_mm512_cvtpd_ps((__m512d)low));
+    return (vf)_mm512_insertf32x8(lower, _mm512_cvtpd_ps((__m512d)high), 1);
+}
+static inline vf v_load_fp16(const uint16_t *from)
+{
+    return (vf)_mm512_cvtph_ps(_mm256_loadu_si256((const __m256i *)(const void *)from));
+}
+static inline void v_store_fp16(uint16_t *to, vf a)
+{
+    _mm256_storeu_si256((__m256i *)(void *)to, _mm512_cvtps_ph((__m512)a, _MM_FROUND_TO_NEAREST_INT));
+}
