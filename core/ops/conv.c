@@ -1,0 +1,358 @@
+/* conv.c: convolution, as a product of weights and columns of the input, or directly when channels stay
+ * apart. */
+#include "kernels/conv/conv.h"
+
+#include "kernels/convert/convert.h"
+#include "ops/conv_weights.h"
+#include "ops/op_family.h"
+#include "ops/space.h"
+
+/* Output channels of a group up to which a group of one input channel is computed directly. */
+enum { DEPTHWISE_OUTPUTS_MAX = 4 };
+
+enum {
+    P_X,
+    P_WEIGHT,
+    P_BIAS,
+    P_STRIDES,
+    P_PAD_TYPE,
+    P_PAD,
+    P_DILATIONS,
+    P_GROUPS,
+    P_QUANTIZATION_TYPE, /* from here on: conv_quantized */
+    P_NBITS,
+    P_QUANT_SCALE,
+    P_QUANT_BIAS
+};
+
+static const struct mls_space_params space_params = {.strides = P_STRIDES,
+                                                     .pad_type = P_PAD_TYPE,
+                                                     .pad = P_PAD,
+                                                     .dilations = P_DILATIONS,
+                                                     .default_pad_type = "valid"};
+
+static enum mls_status check_channels(const struct mls_op_call *call, const struct mls_type *x,
+                                      const struct mls_type *weight, struct mls_error *reterr)
+{
+    int64_t groups = mls_op_int(call, P_GROUPS, 1);
+    int64_t in = x->dims[1], out = weight->dims[0], in_of_group = weight->dims[1];
+    if (groups < 1)
+        return mls_op_fail(call, reterr, MLS_ERR_OP_ARGUMENT, "groups is %lld; it must be positive",
+                           (long long)groups);
+    if (!out || !in_of_group)
+        return mls_op_fail(call, reterr, MLS_ERR_OP_SHAPE, "the weight has no elements");
+    if (out != MLS_DIM_UNKNOWN && out % groups)
+        return mls_op_fail(call, reterr, MLS_ERR_OP_SHAPE,
+                           "%lld output channels cannot be divided into %lld groups", (long long)out,
+                           (long long)groups);
+    if (in != MLS_DIM_UNKNOWN && in % groups)
+        return mls_op_fail(call, reterr, MLS_ERR_OP_SHAPE,
+                           "%lld input channels cannot be divided into %lld groups", (long long)in,
+                           (long long)groups);
+    if (in != MLS_DIM_UNKNOWN && in_of_group != MLS_DIM_UNKNOWN && in / groups != in_of_group)
+        return mls_op_fail(call, reterr, MLS_ERR_OP_SHAPE,
+                           "x has %lld channels in %lld groups, but the weight is for %lld channels a group",
+                           (long long)in, (long long)groups, (long long)in_of_group);
+    return mls_conv_check_bias(call, P_BIAS, out, reterr);
+}
+
+static enum mls_status read_space(const struct mls_op_call *call, struct mls_space *ret,
+                                  struct mls_error *reterr)
+{
+    const struct mls_type *x = &mls_op_in(call, P_X)->type, *weight = &mls_op_in(call, P_WEIGHT)->type;
+    enum mls_status status = mls_conv_check_ranks(call, x, weight, reterr);
+    if (status != MLS_OK)
+        return status;
+    return mls_space_read(call, &space_params, x->rank - 2u, weight->dims + 2, ret, reterr);
+}
+
+static enum mls_status infer_conv(const struct mls_op_call *call, struct mls_error *reterr)
+{
+    const struct mls_tensor *weight = mls_op_in(call, P_WEIGHT);
+    struct mls_type type = mls_op_in(call, P_X)->type;
+    if (type.rank != MLS_RANK_UNKNOWN && weight->type.rank != MLS_RANK_UNKNOWN) {
+        struct mls_space space;
+        enum mls_status status = read_space(call, &space, reterr);
+        if (status == MLS_OK)
+            status = check_channels(call, &type, &weight->type, reterr);
+        if (status == MLS_OK)
+            status = mls_space_output(call, &space, type.dims + 2, type.dims + 2, reterr);
+        if (status != MLS_OK)
+            return status;
+        type.dims[1] = weight->type.dims[0];
+    } else {
+        type.rank = MLS_RANK_UNKNOWN;
+    }
+    mls_op_out(call, 0)->type = type;
+    return MLS_OK;
+}
+
+static enum mls_status infer_conv_quantized(const struct mls_op_call *call, struct mls_error *reterr)
+{
+    const struct mls_tensor *weight = mls_op_in(call, P_WEIGHT);
+    enum mls_status status = infer_conv(call, reterr);
+    if (status != MLS_OK)
+        return status;
+    if (!mls_op_text_is(call, P_QUANTIZATION_TYPE, NULL, "linear"))
+        return mls_op_fail(call, reterr, MLS_ERR_OP_UNSUPPORTED, "only quantization_type linear is supported");
+    if (mls_op_int(call, P_NBITS, 8) != 8)
+        return mls_op_fail(call, reterr, MLS_ERR_OP_UNSUPPORTED, "only nbits 8 is supported");
+    if (mls_op_given(call, P_BIAS))
+        return mls_op_fail(call, reterr, MLS_ERR_OP_UNSUPPORTED, "a quantized bias is not supported");
+    if (!weight->data || !mls_type_is_static(&weight->type))
+        return mls_op_fail(call, reterr, MLS_ERR_OP_UNSUPPORTED, "a computed weight is not supported");
+    for (unsigned param = P_QUANT_SCALE; param <= P_QUANT_BIAS; param++) {
+        int64_t n = mls_type_elems(&mls_op_in(call, param)->type);
+        if (n != 1 && n != weight->type.dims[0])
+            return mls_op_fail(call, reterr, MLS_ERR_OP_SHAPE,
+                               "parameter \"%s\" must hold one element, or one for each output channel",
+                               call->row->params[param].name);
+    }
+    return MLS_OK;
+}
+
+/* The weight that is computed with: conv_quantized's is a constant that packing has made. */
+static const struct mls_tensor *weight_of(const struct mls_op_call *call)
+{
+    const struct mls_conv_weights *packed = call->packed;
+    return packed && packed->plain.data ? &packed->plain : mls_op_in(call, P_WEIGHT);
+}
+
+/* Everything that is known once the types are static. */
+struct conv {
+    struct mls_window_space space;
+    size_t batch, groups;
+    size_t in_channels, out_channels; /* of a group */
+    bool depthwise;
+};
+
+static struct conv conv_of(const struct mls_op_call *call)
+{
+    const struct mls_type *x = &mls_op_in(call, P_X)->type, *weight = &mls_op_in(call, P_WEIGHT)->type;
+    struct mls_space space;
+    struct mls_error ignored;
+    (void)read_space(call, &space, &ignored); /* infer has accepted it */
+    struct conv conv = {.space = mls_space_window(&space, x->dims + 2, mls_op_out(call, 0)->type.dims + 2),
+                        .batch = (size_t)x->dims[0],
+                        .groups = (size_t)mls_op_int(call, P_GROUPS, 1),
+                        .in_channels = (size_t)weight->dims[1]};
+    conv.out_channels = (size_t)weight->dims[0] / conv.groups;
+    conv.depthwise = conv.in_channels == 1 && conv.out_channels <= DEPTHWISE_OUTPUTS_MAX;
+    return conv;
+}
+
+static bool is_pointwise(const struct mls_window_space *s)
+{
+    for (unsigned d = 0; d < MLS_SPACE; d++)
+        if (s->kernel[d] != 1 || s->stride[d] != 1 || s->before[d] || s->after[d])
+            return false;
+    return true;
+}
+
+static struct mls_window window_of(const struct mls_op_call *call, const struct conv *conv, const float *bias)
+{
+    const struct mls_tensor *weight = weight_of(call);
+    return (struct mls_window){.kind = MLS_WINDOW_DEPTHWISE,
+                               .space = conv->space,
+                               .n_planes = conv->batch * conv->groups,
+                               .outputs = conv->out_channels,
+                               .n_channels = conv->groups,
+                               .fp16 = mls_op_out(call, 0)->type.dtype == MLS_FP16,
+                               .weights_fp16 = weight->type.dtype == MLS_FP16,
+                               .weights = weight->data,
+                               .bias = bias,
+                               .x = mls_op_in(call, P_X)->data,
+                               .y = mls_op_out(call, 0)->data,
+                               .epilogue = call->fused};
+}
+
+/* The weight of one group as matrix A: output channels times terms. */
+static struct mls_gemm_operand weight_operand(const struct mls_tensor *weight, size_t groups)
+{
+    size_t terms = (size_t)weight->type.dims[1];
+    for (unsigned i = 2; i < weight->type.rank; i++)
+        terms *= (size_t)weight->type.dims[i];
+    return (struct mls_gemm_operand){.form = MLS_GEMM_STRIDED,
+                                     .dtype = weight->type.dtype,
+                                     .data = weight->data,
+                                     .row_stride = terms,
+                                     .col_stride = 1,
+                                     .batch_strides = {0, (size_t)weight->type.dims[0] / groups * terms}};
+}
+
+static struct mls_gemm gemm_of(const struct mls_op_call *call, const struct conv *conv,
+                               const struct mls_conv_columns *columns, const float *bias)
+{
+    const struct mls_tensor *y = mls_op_out(call, 0);
+    size_t positions = mls_window_elems(conv->space.out);
+    struct mls_gemm gemm = {
+        .m = conv->out_channels,
+        .n = positions,
+        .k = conv->in_channels * mls_window_elems(conv->space.kernel),
+        .n_batch_dims = 2,
+        .batch_dims = {conv->batch, conv->groups},
+        .c = y->data,
+        .c_dtype = y->type.dtype,
+        .c_stride = positions,
+        .c_batch_strides = {conv->groups * conv->out_channels * positions, conv->out_channels * positions},
+        .row_bias = bias,
+        .row_bias_batch = conv->out_channels,
+        .epilogue = call->fused};
+    const struct mls_conv_weights *packed = call->packed;
+    gemm.a = packed ? packed->operand : weight_operand(weight_of(call), conv->groups);
+    if (is_pointwise(&conv->space)) {
+        size_t image = conv->in_channels * positions;
+        gemm.b = (struct mls_gemm_operand){.form = MLS_GEMM_STRIDED,
+                                           .dtype = columns->fp16 ? MLS_FP16 : MLS_FP32,
+                                           .data = columns->x,
+                                           .row_stride = positions,
+                                           .col_stride = 1,
+                                           .batch_strides = {conv->groups * image, image}};
+    } else {
+        gemm.b = (struct mls_gemm_operand){.form = MLS_GEMM_FILLED, .dtype = MLS_FP32, .context = columns};
+    }
+    return gemm;
+}
+
+static struct mls_conv_columns columns_of(const struct mls_op_call *call, const struct conv *conv)
+{
+    const struct mls_tensor *x = mls_op_in(call, P_X);
+    return (struct mls_conv_columns){.space = conv->space,
+                                     .in_channels = conv->in_channels,
+                                     .n_planes = conv->batch * conv->groups * conv->in_channels,
+                                     .fp16 = x->type.dtype == MLS_FP16,
+                                     .x = x->data};
+}
+
+static size_t scratch_conv(const struct mls_op_call *call, const struct mls_op_env *env)
+{
+    struct conv conv = conv_of(call);
+    uint32_t threads = mls_pool_threads(env->pool);
+    size_t bias_bytes = mls_conv_bias_bytes(call, P_BIAS);
+    if (conv.depthwise) {
+        struct mls_window window = window_of(call, &conv, NULL);
+        return bias_bytes + mls_window_scratch_bytes(env->kernels, &window, threads);
+    }
+    struct mls_conv_columns columns = columns_of(call, &conv);
+    struct mls_gemm gemm = gemm_of(call, &conv, &columns, NULL);
+    return bias_bytes + mls_gemm_scratch_bytes(env->kernels, &gemm, threads);
+}
+
+static enum mls_status pack_weight(const struct mls_op_call *call, struct mls_op_env *env, struct mls_arena *arena,
+                                   const struct mls_tensor *weight, const void **ret_packed,
+                                   size_t *ret_packed_bytes)
+{
+    size_t groups = (size_t)mls_op_int(call, P_GROUPS, 1);
+    size_t out_channels = (size_t)weight->type.dims[0] / groups;
+    if (weight->type.dims[1] == 1 && out_channels <= DEPTHWISE_OUTPUTS_MAX)
+        return MLS_OK; /* read where it is */
+    struct mls_gemm_operand source = weight_operand(weight, groups);
+    return mls_conv_pack(call, env, arena, &source, 1, groups, out_channels, source.row_stride, ret_packed,
+                         ret_packed_bytes);
+}
+
+static enum mls_status pack_conv(const struct mls_op_call *call, struct mls_op_env *env, struct mls_arena *arena,
+                                 const void **ret_packed, size_t *ret_packed_bytes)
+{
+    const struct mls_tensor *weight = mls_op_in(call, P_WEIGHT);
+    return weight->data ? pack_weight(call, env, arena, weight, ret_packed, ret_packed_bytes) : MLS_OK;
+}
+
+static enum mls_status pack_conv_quantized(const struct mls_op_call *call, struct mls_op_env *env,
+                                           struct mls_arena *arena, const void **ret_packed,
+                                           size_t *ret_packed_bytes)
+{
+    const struct mls_tensor *weight = mls_op_in(call, P_WEIGHT);
+    const struct mls_tensor *scale = mls_op_in(call, P_QUANT_SCALE), *bias = mls_op_in(call, P_QUANT_BIAS);
+    size_t channels = (size_t)weight->type.dims[0], n = (size_t)mls_type_elems(&weight->type);
+    struct mls_conv_weights *plain = MLS_NEW(arena, struct mls_conv_weights);
+    float *values = mls_arena_array(arena, n, sizeof *values, 64);
+    if (!plain || !values)
+        return mls_op_fail(call, env->error, MLS_ERR_MEMORY, "no memory for its weight");
+    for (size_t i = 0; i < n; i++) {
+        int64_t channel = (int64_t)(i / (n / channels));
+        double factor = mls_tensor_float(scale, mls_type_elems(&scale->type) == 1 ? 0 : channel);
+        double offset = mls_tensor_float(bias, mls_type_elems(&bias->type) == 1 ? 0 : channel);
+        values[i] = (float)((double)((const uint8_t *)weight->data)[i] * factor + offset);
+    }
+    plain->plain = *weight;
+    plain->plain.type.dtype = MLS_FP32;
+    plain->plain.data = values;
+    *ret_packed = plain;
+    *ret_packed_bytes = n * sizeof *values;
+    return pack_weight(call, env, arena, &plain->plain, ret_packed, ret_packed_bytes);
+}
+
+static enum mls_status run_conv(struct mls_op_call *call, struct mls_op_env *env)
+{
+    if (!mls_type_elems(&mls_op_out(call, 0)->type))
+        return MLS_OK;
+    if (weight_of(call)->type.dtype == MLS_UINT8)
+        return mls_op_fail(call, env->error, MLS_ERR_OP_UNSUPPORTED, "a weight that depends on input shapes");
+    struct conv conv = conv_of(call);
+    bool fp16 = mls_op_out(call, 0)->type.dtype == MLS_FP16;
+    const float *bias = mls_conv_bias(call, env, P_BIAS, call->scratch);
+    void *scratch = (uint8_t *)call->scratch + mls_conv_bias_bytes(call, P_BIAS);
+    if (conv.depthwise) {
+        const struct mls_window_kernels *kernels = env->kernels->window;
+        struct mls_window window = window_of(call, &conv, bias);
+        mls_window_run(env->kernels, env->pool, &window, scratch);
+        call->kernel = (fp16 ? kernels->names_fp16 : kernels->names_fp32)[MLS_WINDOW_DEPTHWISE];
+        return MLS_OK;
+    }
+    const struct mls_conv_kernels *kernels = env->kernels->conv;
+    struct mls_conv_columns columns = columns_of(call, &conv);
+    struct mls_gemm gemm = gemm_of(call, &conv, &columns, bias);
+    gemm.b.fill = kernels->columns;
+    mls_gemm_run(env->kernels, env->pool, &gemm, scratch);
+    if (is_pointwise(&conv.space))
+        call->kernel = fp16 ? kernels->name_pointwise_fp16 : kernels->name_pointwise_fp32;
+    else
+        call->kernel = fp16 ? kernels->name_fp16 : kernels->name_fp32;
+    return MLS_OK;
+}
+
+/* Two for each term, one for each bias. */
+static uint64_t flops_conv(const struct mls_op_call *call)
+{
+    const struct mls_type *weight = &mls_op_in(call, P_WEIGHT)->type;
+    uint64_t terms = (uint64_t)weight->dims[1];
+    for (unsigned i = 2; i < weight->rank; i++)
+        terms *= (uint64_t)weight->dims[i];
+    return mls_flops_elementwise(call) * (2 * terms + (mls_op_given(call, P_BIAS) ? 1 : 0));
+}
+
+#define OPTIONAL_CONST (MLS_PARAM_CONST | MLS_PARAM_OPTIONAL)
+#define CONV_PARAMS(weight_types, weight_domain, bias_flags)                                     \
+    [P_X] = {"x", MLS_T_FLOAT, 0, 'T'}, [P_WEIGHT] = {"weight", weight_types, 0, weight_domain}, \
+    [P_BIAS] = {"bias", weight_types, MLS_PARAM_OPTIONAL | (bias_flags), weight_domain},         \
+    [P_STRIDES] = {"strides", MLS_T_I32, OPTIONAL_CONST, 0},                                     \
+    [P_PAD_TYPE] = {"pad_type", MLS_T_TEXT, OPTIONAL_CONST, 0},                                  \
+    [P_PAD] = {"pad", MLS_T_I32, OPTIONAL_CONST, 0},                                             \
+    [P_DILATIONS] = {"dilations", MLS_T_I32, OPTIONAL_CONST, 0},                                 \
+    [P_GROUPS] = {"groups", MLS_T_I32, OPTIONAL_CONST, 0}
+#define CONV_ROW(opset, weight_domain, bias_flags)                                              \
+    {                                                                                           \
+        .name = "conv", .since = opset, .params = {CONV_PARAMS(MLS_T_FLOAT, weight_domain, bias_flags)}, \
+        .infer = infer_conv, .flops = flops_conv, .scratch_bytes = scratch_conv, .pack = pack_conv, \
+        .run = run_conv                                                                         \
+    }
+
+static const struct mls_op_row rows[] = {
+    CONV_ROW(5, 'T', MLS_PARAM_CONST),
+    CONV_ROW(7, 'U', 0),
+    {.name = "conv_quantized",
+     .since = 5,
+     .params = {CONV_PARAMS(MLS_DTYPE_BIT(MLS_UINT8), 'U', MLS_PARAM_CONST),
+                [P_QUANTIZATION_TYPE] = {"quantization_type", MLS_T_TEXT, MLS_PARAM_CONST, 0},
+                [P_NBITS] = {"nbits", MLS_T_I32, OPTIONAL_CONST, 0},
+                [P_QUANT_SCALE] = {"quant_scale", MLS_T_FLOAT, MLS_PARAM_CONST, 'T'},
+                [P_QUANT_BIAS] = {"quant_bias", MLS_T_FLOAT, MLS_PARAM_CONST, 'T'}},
+     .infer = infer_conv_quantized,
+     .flops = flops_conv,
+     .scratch_bytes = scratch_conv,
+     .pack = pack_conv_quantized,
+     .run = run_conv},
+};
+
+MLS_OP_FAMILY_DEFINE(conv, rows);
