@@ -1,0 +1,259 @@
+#!/usr/bin/env python3
+"""Makes tests/parity/cases: tiny packages that try the planner and the executor, with inputs and outputs worked out by NumPy.
+
+    python make_cases.py        needs coremltools and numpy
+
+A case is a folder: model.mlpackage, inputs/inputs.json with .npy files, outputs.json with the expected .npy files (the form of
+`mlscope run`), case.json (arguments, bound in dB).
+"""
+import json
+import pathlib
+import shutil
+
+import coremltools as ct
+import numpy as np
+from coremltools.converters.mil import Builder as mb
+from coremltools.converters.mil.mil import Function, Program, types
+
+CASES = pathlib.Path(__file__).resolve().parent / "cases"
+
+
+def save(name, program, given, outputs, target=ct.target.iOS16, snr_db=90, **convert):
+    """Converts without any optimisation, so that the graph is the one written here."""
+    folder = CASES / name
+    shutil.rmtree(folder, ignore_errors=True)
+    (folder / "inputs").mkdir(parents=True)
+    model = ct.convert(program, convert_to="mlprogram", minimum_deployment_target=target,
+                       compute_precision=ct.precision.FLOAT32, pass_pipeline=ct.PassPipeline.EMPTY, **convert)
+    model.save(str(folder / "model.mlpackage"))
+    listed = []
+    for i, (key, value) in enumerate(given.items()):
+        np.save(folder / "inputs" / f"{i:02}_{key}.npy", value)
+        listed.append({"name": key, "file": f"{i:02}_{key}.npy"})
+    (folder / "inputs" / "inputs.json").write_text(json.dumps({"inputs": listed}, indent=1) + "\n")
+    expected = []
+    names = [o.name for o in model.get_spec().description.output]
+    for i, (key, value) in enumerate(zip(names, outputs)):
+        np.save(folder / f"{i:02}_{key}.npy", value)
+        expected.append({"name": key, "kind": "tensor", "dtype": str(value.dtype), "shape": list(value.shape),
+                         "file": f"{i:02}_{key}.npy"})
+    (folder / "outputs.json").write_text(
+        json.dumps({"schema": "mlscope.outputs", "version": 1, "outputs": expected}, indent=1) + "\n")
+    (folder / "case.json").write_text(json.dumps({"model": "model.mlpackage", "snr_db": snr_db}, indent=1) + "\n")
+
+
+def rng(seed):
+    return np.random.default_rng(seed)
+
+
+def loop_counts():
+    """A loop with an early end, a captured value, and a value that changes every time."""
+    @mb.program(input_specs=[mb.TensorSpec((4,)), mb.TensorSpec((4,))], opset_version=ct.target.iOS16)
+    def program(x, y):
+        def condition(i, acc):
+            return mb.less(x=i, y=5)
+
+        def body(i, acc):
+            return mb.add(x=i, y=1), mb.add(x=mb.mul(x=acc, y=0.5), y=y)
+
+        i, acc = mb.while_loop(_cond=condition, _body=body, loop_vars=(0, x))
+        return mb.add(x=acc, y=y)
+
+    x, y = rng(1).standard_normal((2, 4), np.float32)
+    acc = x.copy()
+    for _ in range(5):
+        acc = acc * np.float32(0.5) + y
+    save("loop_counts", program, {"x": x, "y": y}, [acc + y])
+
+
+def loop_swaps():
+    """Loop variables that take each other's value."""
+    @mb.program(input_specs=[mb.TensorSpec((3,)), mb.TensorSpec((3,))], opset_version=ct.target.iOS16)
+    def program(x, y):
+        def condition(i, a, b):
+            return mb.less(x=i, y=3)
+
+        def body(i, a, b):
+            return mb.add(x=i, y=1), mb.identity(x=b), mb.add(x=a, y=b)
+
+        _, a, b = mb.while_loop(_cond=condition, _body=body, loop_vars=(0, x, y))
+        return mb.sub(x=a, y=b)
+
+    x, y = rng(2).standard_normal((2, 3), np.float32)
+    a, b = x, y
+    for _ in range(3):
+        a, b = b, a + b
+    save("loop_swaps", program, {"x": x, "y": y}, [a - b])
+
+
+def loop_grows():
+    """A loop variable whose shape grows with each iteration."""
+    @mb.program(input_specs=[mb.TensorSpec((1, 2))], opset_version=ct.target.iOS16)
+    def program(x):
+        def condition(i, acc):
+            return mb.less(x=i, y=3)
+
+        def body(i, acc):
+            return mb.add(x=i, y=1), mb.concat(values=(acc, mb.mul(x=x, y=mb.cast(x=i, dtype="fp32"))), axis=0)
+
+        spec = mb.reshape(x=x, shape=(1, 2))
+        _, acc = mb.while_loop(_cond=condition, _body=body, loop_vars=(0, spec))
+        return mb.reduce_sum(x=acc, axes=(0,), keep_dims=False)
+
+    x = rng(3).standard_normal((1, 2), np.float32)
+    save("loop_grows", program, {"x": x}, [np.concatenate([x, x * 0, x * 1, x * 2]).sum(0).astype(np.float32)])
+
+
+def loop_nested():
+    """A loop in a loop; the inner one reads values of both outer levels."""
+    @mb.program(input_specs=[mb.TensorSpec((2, 2))], opset_version=ct.target.iOS16)
+    def program(x):
+        def outer(i, acc):
+            scaled = mb.mul(x=x, y=0.25)
+
+            def inner(j, part):
+                return mb.add(x=j, y=1), mb.add(x=part, y=mb.add(x=scaled, y=x))
+
+            _, part = mb.while_loop(_cond=lambda j, part: mb.less(x=j, y=2), _body=inner, loop_vars=(0, acc))
+            return mb.add(x=i, y=1), mb.mul(x=part, y=0.5)
+
+        _, acc = mb.while_loop(_cond=lambda i, acc: mb.less(x=i, y=3), _body=outer, loop_vars=(0, x))
+        return acc
+
+    x = rng(4).standard_normal((2, 2), np.float32)
+    acc = x.copy()
+    for _ in range(3):
+        for _ in range(2):
+            acc = acc + (x * np.float32(0.25) + x)
+        acc = acc * np.float32(0.5)
+    save("loop_nested", program, {"x": x}, [acc])
+
+
+def branches():
+    """cond with a predicate from the data; both sides once through the arguments x and -x."""
+    for name, sign in (("branch_true", 1), ("branch_false", -1)):
+        @mb.program(input_specs=[mb.TensorSpec((2, 3))], opset_version=ct.target.iOS16)
+        def program(x):
+            positive = mb.greater(x=mb.reduce_sum(x=x, axes=(0, 1), keep_dims=False), y=0.0)
+            doubled = mb.mul(x=x, y=2.0)
+            return mb.cond(pred=positive, _true_fn=lambda: mb.add(x=doubled, y=1.0), _false_fn=lambda: mb.sub(x=x, y=3.0))
+
+        x = (sign * np.abs(rng(5).standard_normal((2, 3)))).astype(np.float32)
+        save(name, program, {"x": x}, [x * 2 + 1 if sign > 0 else x - 3])
+
+
+def data_dependent():
+    """Shapes that only the values tell: non_zero, then a gather and a reduction of what it found."""
+    @mb.program(input_specs=[mb.TensorSpec((3, 4))], opset_version=ct.target.iOS16)
+    def program(x):
+        where = mb.non_zero(x=mb.cast(x=mb.greater(x=x, y=0.0), dtype="fp32"))
+        found = mb.gather_nd(x=x, indices=where)
+        return mb.reduce_sum(x=found, axes=(0,), keep_dims=True), mb.shape(x=where)
+
+    x = rng(6).standard_normal((3, 4), np.float32)
+    where = np.argwhere(x > 0)
+    save("data_dependent", program, {"x": x},
+         [x[x > 0].sum(keepdims=True).reshape(1), np.array(where.shape, np.int32)])
+
+
+def lists():
+    """A list that is written in a loop and gathered, scattered and read afterwards."""
+    @mb.program(input_specs=[mb.TensorSpec((3, 2))], opset_version=ct.target.iOS16)
+    def program(x):
+        empty = mb.make_list(init_length=3, dynamic_length=False, elem_shape=(2,), dtype="fp32")
+        filled = mb.list_scatter(ls=empty, indices=[0, 1, 2], value=x)
+
+        def body(i, ls):
+            row = mb.list_read(ls=ls, index=i)
+            return mb.add(x=i, y=1), mb.list_write(ls=ls, index=i, value=mb.mul(x=row, y=3.0))
+
+        _, out = mb.while_loop(_cond=lambda i, ls: mb.less(x=i, y=2), _body=body, loop_vars=(0, filled))
+        return mb.list_gather(ls=out, indices=[2, 0, 1]), mb.list_read(ls=filled, index=0)
+
+    x = rng(7).standard_normal((3, 2), np.float32)
+    y = x * np.array([[3], [3], [1]], np.float32)
+    save("lists", program, {"x": x}, [y[[2, 0, 1]], x[0]])
+
+
+def shared_memory():
+    """Views and in-place operations on values that are still needed."""
+    @mb.program(input_specs=[mb.TensorSpec((2, 8))], opset_version=ct.target.iOS16)
+    def program(x):
+        a = mb.relu(x=mb.add(x=x, y=1.0))
+        view = mb.reshape(x=a, shape=(4, 4))
+        b = mb.mul(x=view, y=2.0)
+        c = mb.exp(x=view)
+        d = mb.add(x=b, y=c)
+        flat = mb.reshape(x=d, shape=(16,))
+        return mb.sub(x=flat, y=mb.reshape(x=a, shape=(16,))), mb.reshape(x=x, shape=(16,)), mb.identity(x=view)
+
+    x = rng(8).standard_normal((2, 8), np.float32)
+    a = np.maximum(x + 1, 0)
+    view = a.reshape(4, 4)
+    save("shared_memory", program, {"x": x},
+         [((view * 2 + np.exp(view)).reshape(16) - a.reshape(16)).astype(np.float32), x.reshape(16), view])
+
+
+def folded():
+    """Shapes computed by the program from constants and from static shapes: nothing of it may remain at run time."""
+    @mb.program(input_specs=[mb.TensorSpec((2, 3, 4))], opset_version=ct.target.iOS16)
+    def program(x):
+        dims = mb.shape(x=x)
+        last = mb.gather(x=dims, indices=[2], axis=0)
+        flat = mb.concat(values=([-1], last), axis=0)
+        return mb.reduce_max(x=mb.reshape(x=x, shape=flat), axes=(0,), keep_dims=False)
+
+    x = rng(9).standard_normal((2, 3, 4), np.float32)
+    save("folded", program, {"x": x}, [x.reshape(-1, 4).max(0)])
+
+
+def rounding():
+    """fp16 rounds after every operation, and overflows where it must."""
+    @mb.program(input_specs=[mb.TensorSpec((64,), dtype=types.fp16)], opset_version=ct.target.iOS16)
+    def program(x):
+        big = mb.mul(x=x, y=np.float16(300.0))
+        return mb.sub(x=mb.mul(x=big, y=np.float16(300.0)), y=x), mb.sub(x=mb.add(x=x, y=np.float16(2048.0)), y=np.float16(2048.0))
+
+    x = rng(10).standard_normal(64).astype(np.float16)
+    with np.errstate(over="ignore"):
+        first = (x * np.float16(300)) * np.float16(300) - x
+    second = (x + np.float16(2048)) - np.float16(2048)
+    save("rounding", program, {"x": x}, [first, second], snr_db=200)
+
+
+def flexible():
+    """A range of shapes: planned for the shape of the input given."""
+    @mb.program(input_specs=[mb.TensorSpec((ct.converters.mil.mil.get_new_symbol(), 3))], opset_version=ct.target.iOS16)
+    def program(x):
+        return mb.add(x=mb.reduce_mean(x=x, axes=(0,), keep_dims=True), y=x)
+
+    x = rng(11).standard_normal((5, 3), np.float32)
+    save("flexible", program, {"x": x}, [x + x.mean(0, keepdims=True)],
+         inputs=[ct.TensorType("x", (ct.RangeDim(1, 8, 2), 3))])
+
+
+def states():
+    """A state that is read, changed and written; starts at zero."""
+    @mb.program(input_specs=[mb.TensorSpec((3,), dtype=types.fp16), mb.StateTensorSpec((3,), dtype=types.fp16)],
+                opset_version=ct.target.iOS18)
+    def program(x, total):
+        before = mb.read_state(input=total)
+        after = mb.coreml_update_state(state=total, value=mb.add(x=before, y=x))
+        return mb.mul(x=after, y=np.float16(2.0))
+
+    x = np.array([1, 2, 3.5], np.float16)
+    save("states", program, {"x": x}, [x * np.float16(2)], target=ct.target.iOS18)
+
+
+def main():
+    for make in (loop_counts, loop_swaps, loop_grows, loop_nested, branches, data_dependent, lists, shared_memory, folded,
+                 rounding, flexible, states):
+        try:
+            make()
+            print(make.__name__)
+        except Exception as error:
+            print(make.__name__, "FAILED:", type(error).__name__, str(error)[:300])
+
+
+if __name__ == "__main__":
+    main()
