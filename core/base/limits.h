@@ -6,6 +6,7 @@ enum {
     MLS_LIMIT_PATH_BYTES = 4096, /* a path in a package */
     MLS_LIMIT_FOLDER_DEPTH = 32, /* nesting of folders in a package */
     MLS_LIMIT_MANIFEST_BYTES = 1 << 20,
+    MLS_LIMIT_MANIFEST_ITEMS = 1 << 10,
     MLS_LIMIT_BLOCK_DEPTH = 64, /* nesting of blocks in a program */
     MLS_LIMIT_OPS = 1 << 20,    /* operations in a program */
     MLS_LIMIT_VALUES = 1 << 23,

@@ -30,13 +30,16 @@ static enum mls_status shape_wrong(const struct mls_feature *feature, const stru
                                    const struct mls_type *found, const char *name, struct mls_error *reterr)
 {
     char want[128], have[128];
-    if (feature->kind == MLS_FEATURE_IMAGE && wanted->rank == 4 && found->rank == 4)
-        return mls_fail(
+    if (feature->kind == MLS_FEATURE_IMAGE && wanted->rank == 4 && found->rank == 4) {
+        enum mls_status status = mls_fail(
             reterr, MLS_ERR_INPUT_INVALID,
             "cannot use %s for \"%s\": the image is %lld x %lld pixels (width x height), the model takes "
             "%lld x %lld",
             name, feature->name, (long long)found->dims[3], (long long)found->dims[2],
             (long long)wanted->dims[3], (long long)wanted->dims[2]);
+        mls_error_hint(reterr, "resize or crop the image first: mlscope does not change pictures");
+        return status;
+    }
     return mls_fail(reterr, MLS_ERR_INPUT_INVALID,
                     "cannot use %s for \"%s\": its shape is %s, the model takes %s", name, feature->name,
                     mls_shape_format(found, have, sizeof have), mls_shape_format(wanted, want, sizeof want));
@@ -97,8 +100,7 @@ enum mls_status fill_tensor(const struct mls_feature *feature, struct mls_tensor
     return status;
 }
 
-/* ---- Images
- * ------------------------------------------------------------------------------------------------------ */
+/* ---- Images ------------------------------------------------------------------------------------------- */
 
 static enum mls_status check_pixels(const struct mls_feature *feature, const char *name, struct array *pixels,
                                     struct mls_error *reterr)
@@ -170,8 +172,7 @@ static enum mls_status read_image(const struct mls_feature *feature, const char 
     return status;
 }
 
-/* ---- Files
- * ------------------------------------------------------------------------------------------------------- */
+/* ---- Files -------------------------------------------------------------------------------------------- */
 
 static enum mls_status read_array(const struct mls_feature *feature, const char *name, struct mls_bytes bytes,
                                   struct array *ret_array, struct mls_error *reterr)

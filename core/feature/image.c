@@ -57,9 +57,7 @@ static void to_gray(uint8_t *pixels, size_t n_pixels)
     }
 }
 
-/* ---- PNG
- * ---------------------------------------------------------------------------------------------------------
- */
+/* ---- PNG ---------------------------------------------------------------------------------------------- */
 
 static spng_ctx *png_open(struct mls_bytes bytes)
 {
@@ -105,8 +103,7 @@ out:
     return status;
 }
 
-/* ---- JPEG
- * -------------------------------------------------------------------------------------------------------- */
+/* ---- JPEG --------------------------------------------------------------------------------------------- */
 
 static enum mls_status jpeg_read_size(tjhandle jpeg, const char *name, struct mls_bytes bytes,
                                       uint32_t *ret_width, uint32_t *ret_height, struct mls_error *reterr)
@@ -144,8 +141,7 @@ static enum mls_status jpeg_read(const char *name, struct mls_bytes bytes, unsig
     return status;
 }
 
-/* ---- Either
- * ------------------------------------------------------------------------------------------------------ */
+/* ---- Either ------------------------------------------------------------------------------------------- */
 
 enum mls_status image_read_size(const char *name, struct mls_bytes bytes, uint32_t *ret_width,
                                 uint32_t *ret_height, struct mls_error *reterr)

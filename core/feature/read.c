@@ -27,8 +27,7 @@ enum mls_status mls_feature_read(struct mls_run *run, size_t index, const char *
     return status;
 }
 
-/* ---- The shape that a file would give
- * ----------------------------------------------------------------------------- */
+/* ---- The shape that a file would give ----------------------------------------------------------------- */
 
 static bool dims_equal(const int64_t *a, const int64_t *b, size_t n)
 {

@@ -39,8 +39,7 @@ static void file_name(const struct writer *writer, size_t index, const char *nam
     memcpy(ret_name + length, ".npy", 5);
 }
 
-/* ---- Tensors and images
- * ------------------------------------------------------------------------------------------ */
+/* ---- Tensors and images ------------------------------------------------------------------------------- */
 
 static enum mls_status write_array(const struct writer *writer, const char *name, const char *kind,
                                    const struct array *array, struct mls_error *reterr)
@@ -144,8 +143,7 @@ static enum mls_status write_image(const struct writer *writer, const struct mls
     return status;
 }
 
-/* ---- Values in the document itself
- * ------------------------------------------------------------------------------- */
+/* ---- Values in the document itself -------------------------------------------------------------------- */
 
 /* A number for JSON, which has no NaN and no infinity: those are null. */
 static json_t *json_number(double value)
@@ -247,8 +245,7 @@ static enum mls_status write_value(const struct writer *writer, const struct mls
                                                                 : out_of_memory(feature->name, reterr);
 }
 
-/* ---- Documents
- * --------------------------------------------------------------------------------------------------- */
+/* ---- Documents ---------------------------------------------------------------------------------------- */
 
 static enum mls_status write_document(const struct writer *writer, const char *file, const char *schema,
                                       const char *member, struct mls_error *reterr)

@@ -15,6 +15,8 @@ struct secret;
 
 /* Alignment of weights that kernels ask for; blob records lie at multiples of it within a weight file. */
 enum { PACKAGE_ALIGN_BYTES = 64 };
+/* Texts of a package: paths, above all. */
+#define PACKAGE_ARENA_BYTES_MAX ((size_t)128 << 20)
 
 /* A mapped file, or anonymous memory that holds an aligned copy; unmapped with the package. */
 struct package_mapping {
@@ -25,7 +27,8 @@ struct package_mapping {
 
 struct mls_package {
     atomic_uint references;
-    struct mls_arena *arena;           /* texts and mappings' records */
+    struct mls_arena *arena;       /* what the package notes for itself */
+    struct mls_arena *entry_arena; /* paths of entries: the same one, or a secret one for decrypted content */
     struct mls_package_entry *entries; /* owned; in order of path once sorted */
     size_t n_entries;
     size_t entry_capacity;
@@ -85,7 +88,8 @@ enum mls_status package_map_file(struct mls_package *package, int fd, const char
 enum mls_status package_map_copy(struct mls_package *package, struct mls_bytes bytes,
                                  struct mls_bytes *ret_bytes, struct mls_error *reterr);
 
-/* package_add_entry: adds a file; `path` must live in the arena or longer. Checks the number of entries. */
+/* package_add_entry: adds a file; `path` must live in the entry arena or longer. Checks the number of
+ * entries. */
 enum mls_status package_add_entry(struct mls_package *package, const char *path, struct mls_bytes bytes,
                                   struct mls_error *reterr);
 

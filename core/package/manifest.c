@@ -74,10 +74,10 @@ static enum mls_status read_items(struct manifest *manifest, struct mls_error *r
     if (!json_is_object(entries))
         return invalid(reterr, "itemInfoEntries", "it is not an object");
     size_t n = json_object_size(entries);
-    if (n > MLS_LIMIT_ENTRIES)
+    if (n > MLS_LIMIT_MANIFEST_ITEMS)
         return mls_fail(reterr, MLS_ERR_LIMIT,
                         "cannot read Manifest.json: it lists %zu items, at most %d are read", n,
-                        MLS_LIMIT_ENTRIES);
+                        MLS_LIMIT_MANIFEST_ITEMS);
     manifest->items = calloc(n ? n : 1, sizeof *manifest->items);
     if (!manifest->items)
         return mls_fail(reterr, MLS_ERR_MEMORY, "cannot read Manifest.json: out of memory");

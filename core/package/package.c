@@ -27,17 +27,14 @@ static const struct package_form *const forms[] = {
 
 enum { N_FORMS = sizeof forms / sizeof forms[0] };
 
-/* Texts of a package: paths, above all. */
-#define ARENA_LIMIT_BYTES ((size_t)128 << 20)
-
 const char *mls_form_name(enum mls_form form)
 {
     return (unsigned)form < MLS_FORM_COUNT ? form_names[form] : "unknown";
 }
 
-/* ---- Life
- * ------------------------------------------------------------------------------------------------------- */
+/* ---- Life --------------------------------------------------------------------------------------------- */
 
+/* The last part of a path; folders such as "." get a name that a wrapper can carry. */
 static const char *base_name(struct mls_arena *arena, const char *path)
 {
     size_t end = strlen(path);
@@ -46,7 +43,9 @@ static const char *base_name(struct mls_arena *arena, const char *path)
     size_t start = end;
     while (start > 0 && path[start - 1] != '/')
         start--;
-    return mls_arena_text(arena, path + start, end - start);
+    const char *name = mls_arena_text(arena, path + start, end - start);
+    bool nameless = name && (!strcmp(name, ".") || !strcmp(name, "..") || !strcmp(name, "/") || !name[0]);
+    return nameless ? "model.mlpackage" : name;
 }
 
 struct mls_package *package_create(const char *path)
@@ -56,7 +55,7 @@ struct mls_package *package_create(const char *path)
         return NULL;
     atomic_init(&package->references, 1);
     pthread_mutex_init(&package->hash_mutex, NULL);
-    package->arena = mls_arena_create(ARENA_LIMIT_BYTES);
+    package->arena = package->entry_arena = mls_arena_create(PACKAGE_ARENA_BYTES_MAX);
     if (!package->arena)
         goto fail;
     package->info = (struct mls_package_info){.path = mls_arena_text(package->arena, path, strlen(path)),
@@ -88,13 +87,14 @@ void mls_package_release(struct mls_package *package)
         munmap(mapping->data, mapping->size_bytes);
     free(package->entries);
     free(package->empty_folders);
+    if (package->entry_arena != package->arena)
+        mls_arena_free(package->entry_arena);
     mls_arena_free(package->arena);
     pthread_mutex_destroy(&package->hash_mutex);
     free(package);
 }
 
-/* ---- What the forms use
- * ------------------------------------------------------------------------------------------ */
+/* ---- What the forms use ------------------------------------------------------------------------------- */
 
 enum mls_status package_out_of_memory(const struct mls_package *package, struct mls_error *reterr)
 {
@@ -230,8 +230,7 @@ size_t package_find_entry(const struct mls_package *package, const char *path)
     return found ? (size_t)(found - package->entries) : SIZE_MAX;
 }
 
-/* ---- Opening
- * ----------------------------------------------------------------------------------------------------- */
+/* ---- Opening ------------------------------------------------------------------------------------------ */
 
 enum mls_status package_try_forms(struct mls_package *package, const struct package_source *source,
                                   struct mls_error *reterr)
@@ -316,8 +315,7 @@ enum mls_status mls_package_open(const char *path, const struct mls_package_opti
     return MLS_OK;
 }
 
-/* ---- Reading
- * ----------------------------------------------------------------------------------------------------- */
+/* ---- Reading ------------------------------------------------------------------------------------------ */
 
 size_t mls_package_entry_count(const struct mls_package *package)
 {

@@ -72,10 +72,10 @@ static enum mls_status open_child(struct place *place, int folder, const char *n
         return refused(place, path, "the path is too long", reterr);
     int fd = openat(folder, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
     if (fd < 0) {
+        bool link = errno == ELOOP;
         enum mls_status status = refused(
-            place, path, errno == ELOOP ? "symbolic links are not followed in a package" : strerror(errno),
-            reterr);
-        if (status && errno == ELOOP)
+            place, path, link ? "symbolic links are not followed in a package" : strerror(errno), reterr);
+        if (link)
             mls_error_hint(reterr, "put the file itself in its place");
         return status;
     }

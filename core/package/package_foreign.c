@@ -37,7 +37,6 @@ static const struct foreign_magic magics[] = {
      "the download gave an error page: download the model again"},
     {MAGIC("program("), 0, MLS_ERR_PACKAGE_NOT_YET, "the MIL text of a compiled model (model.mil)",
      "give the .mlpackage that it was compiled from"},
-    {MAGIC("{\"version\""), 0, MLS_ERR_OTHER_FORMAT, "JSON text, not a model", NULL},
 };
 
 static const struct foreign_magic *find_magic(struct mls_bytes bytes)

@@ -27,8 +27,7 @@ enum {
     ONE_SHOT_BYTES_MAX = 8 * 1024 * 1024
 };
 
-/* ---- libcrypto: every key size, any processor, in pieces
- * ---------------------------------------------------------- */
+/* ---- libcrypto: every key size, any processor, in pieces ---------------------------------------------- */
 
 struct gcm_stream {
     EVP_CIPHER_CTX *context;
@@ -93,8 +92,7 @@ void gcm_stream_free(struct gcm_stream *stream)
     free(stream);
 }
 
-/* ---- Reading a box
- * ------------------------------------------------------------------------------------------------ */
+/* ---- Reading a box ------------------------------------------------------------------------------------ */
 
 /* A box being opened. */
 struct box {
@@ -207,8 +205,7 @@ static enum mls_status decrypt_in_pieces(const struct box *box, struct mls_error
     return status;
 }
 
-/* ---- The form
- * ----------------------------------------------------------------------------------------------------- */
+/* ---- The form ----------------------------------------------------------------------------------------- */
 
 static bool sealed_probe(const struct package_source *source)
 {
@@ -258,7 +255,9 @@ static enum mls_status decrypt(struct box *box, struct mls_error *reterr)
                                             one_shot ? "libsodium" : "libcrypto");
     /* room to move the content by less than one alignment step */
     package->secret = secret_create(box->content_bytes + PACKAGE_ALIGN_BYTES);
-    if (!package->info.cipher || !package->secret)
+    struct mls_arena *entry_arena = mls_arena_create_secret(PACKAGE_ARENA_BYTES_MAX);
+    package->entry_arena = entry_arena ? entry_arena : package->arena;
+    if (!package->info.cipher || !package->secret || !entry_arena)
         return package_out_of_memory(package, reterr);
     secret_hold_dumps(package->secret);
     package->info.memory_locked = !package->secret->lock_message[0];

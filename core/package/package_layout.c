@@ -11,24 +11,22 @@ static const char model_path_prefix[] = "@model_path/";
 static const char data_folder[] = "Data/";
 static const char lfs_start[] = "version https://git-lfs";
 
-/* ---- Paths
- * ------------------------------------------------------------------------------------------------------- */
+/* ---- Paths -------------------------------------------------------------------------------------------- */
 
-const char *package_clean_path(struct mls_arena *arena, const char *path)
+/* Copies the path without "." segments into out[strlen(path) + 1]; false for what package_clean_path refuses.
+ */
+static bool clean_path(const char *path, char *ret_path)
 {
     size_t length = strlen(path);
     if (!length || path[0] == '/' || length > MLS_LIMIT_PATH_BYTES)
-        return NULL;
-    char *clean = mls_arena_text(arena, path, length);
-    if (!clean)
-        return NULL;
-    char *out = clean;
+        return false;
+    char *out = ret_path;
     for (const char *at = path; *at;) {
         size_t n = strcspn(at, "/");
         if (n == 0 || (n == 2 && at[0] == '.' && at[1] == '.'))
-            return NULL;
+            return false;
         if (!(n == 1 && at[0] == '.')) {
-            if (out > clean)
+            if (out > ret_path)
                 *out++ = '/';
             memcpy(out, at, n);
             out += n;
@@ -38,7 +36,13 @@ const char *package_clean_path(struct mls_arena *arena, const char *path)
             at++;
     }
     *out = '\0';
-    return out > clean ? clean : NULL;
+    return out > ret_path;
+}
+
+const char *package_clean_path(struct mls_arena *arena, const char *path)
+{
+    char *clean = mls_arena_text(arena, path, strlen(path));
+    return clean && clean_path(path, clean) ? clean : NULL;
 }
 
 static bool is_folder(const struct mls_package *package, const char *path)
@@ -54,8 +58,7 @@ static bool is_folder(const struct mls_package *package, const char *path)
     return false;
 }
 
-/* ---- Git LFS
- * ----------------------------------------------------------------------------------------------------- */
+/* ---- Git LFS ------------------------------------------------------------------------------------------ */
 
 enum mls_status package_refuse_lfs_pointer(const char *name, struct mls_bytes bytes, struct mls_error *reterr)
 {
@@ -76,8 +79,7 @@ enum mls_status package_refuse_lfs_pointer(const char *name, struct mls_bytes by
     return status;
 }
 
-/* ---- The specification
- * ------------------------------------------------------------------------------------------- */
+/* ---- The specification -------------------------------------------------------------------------------- */
 
 enum mls_status package_set_spec(struct mls_package *package, size_t index, struct mls_error *reterr)
 {
@@ -116,11 +118,11 @@ static enum mls_status check_item(struct mls_package *package, const struct mani
                                   struct mls_error *reterr)
 {
     const struct manifest_item *item = &manifest->items[i];
-    const char *clean = package_clean_path(package->arena, item->path);
+    const char *clean = package_clean_path(package->entry_arena, item->path);
     if (!clean)
         return item_wrong(package, MLS_ERR_MANIFEST_INVALID, item, "the path is not one inside the package",
                           reterr);
-    const char *path = mls_arena_printf(package->arena, "%s%s", data_folder, clean);
+    const char *path = mls_arena_printf(package->entry_arena, "%s%s", data_folder, clean);
     if (!path)
         return package_out_of_memory(package, reterr);
     size_t index = package_find_entry(package, path);
@@ -181,8 +183,7 @@ enum mls_status package_copy_unaligned_weights(struct mls_package *package, stru
     return package_map_copy(package, package->entries[index].bytes, &package->entries[index].bytes, reterr);
 }
 
-/* ---- Weight files
- * ------------------------------------------------------------------------------------------------ */
+/* ---- Weight files ------------------------------------------------------------------------------------- */
 
 /* Whether `path` is `tail`, or ends with it after a '/'. */
 static bool ends_with_path(const char *path, const char *tail)
@@ -243,36 +244,22 @@ enum mls_status mls_package_blob(const struct mls_package *package, const char *
     const char *relative = reference;
     if (!strncmp(reference, model_path_prefix, sizeof model_path_prefix - 1))
         relative += sizeof model_path_prefix - 1;
-    struct mls_arena *scratch = mls_arena_create(0);
-    if (!scratch)
-        return package_out_of_memory(package, reterr);
-    enum mls_status status;
-    const char *clean = package_clean_path(scratch, relative);
-    if (!clean) {
-        status = mls_fail(reterr, MLS_ERR_BLOB_MISSING,
-                          "cannot read weights \"%.300s\": the reference is not a path inside the package",
-                          reference);
-        goto out;
-    }
-    const char *path = mls_arena_printf(scratch, "%.*s%s", (int)package->blob_base_bytes,
-                                        package->entries[package->spec_index].path, clean);
-    if (!path) {
-        status = package_out_of_memory(package, reterr);
-        goto out;
-    }
+    /* the specification's folder, then the reference; each within the limit of a path */
+    char path[2 * MLS_LIMIT_PATH_BYTES + 1];
+    memcpy(path, package->entries[package->spec_index].path, package->blob_base_bytes);
+    if (strlen(relative) > MLS_LIMIT_PATH_BYTES || !clean_path(relative, path + package->blob_base_bytes))
+        return mls_fail(reterr, MLS_ERR_BLOB_MISSING,
+                        "cannot read weights \"%.300s\": the reference is not a path inside the package",
+                        reference);
     size_t index = find_blob(package, path);
-    if (index == SIZE_MAX) {
-        status = blob_missing(package, reference, path, reterr);
-        goto out;
-    }
+    if (index == SIZE_MAX)
+        return blob_missing(package, reference, path, reterr);
     const struct mls_package_entry *entry = &package->entries[index];
-    status = package_refuse_lfs_pointer(entry->path, entry->bytes, reterr);
-    if (!status) {
-        *ret_bytes = entry->bytes;
-        if (ret_path)
-            *ret_path = entry->path;
-    }
-out:
-    mls_arena_free(scratch);
-    return status;
+    enum mls_status status = package_refuse_lfs_pointer(entry->path, entry->bytes, reterr);
+    if (status)
+        return status;
+    *ret_bytes = entry->bytes;
+    if (ret_path)
+        *ret_path = entry->path;
+    return MLS_OK;
 }

@@ -188,7 +188,7 @@ static const char *join(const struct reader *reader, const struct folder *folder
     size_t folder_bytes = strlen(folder->path);
     if (folder_bytes + 1 + name.size_bytes > MLS_LIMIT_PATH_BYTES)
         return NULL;
-    return mls_arena_printf(reader->package->arena, "%s%s%.*s", folder->path, folder_bytes ? "/" : "",
+    return mls_arena_printf(reader->package->entry_arena, "%s%s%.*s", folder->path, folder_bytes ? "/" : "",
                             (int)name.size_bytes, (const char *)reader->bytes.data + name.at);
 }
 
@@ -228,8 +228,8 @@ static enum mls_status read_preferred_name(const struct reader *reader, struct s
     enum mls_status status = take_data(reader, node, &name);
     if (status || check_name(reader, name))
         return status;
-    const char *text =
-        mls_arena_text(reader->package->arena, (const char *)reader->bytes.data + name.at, name.size_bytes);
+    const char *text = mls_arena_text(reader->package->entry_arena,
+                                      (const char *)reader->bytes.data + name.at, name.size_bytes);
     if (!text)
         return package_out_of_memory(reader->package, reader->reterr);
     reader->package->preferred_name = text;

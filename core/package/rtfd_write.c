@@ -37,8 +37,7 @@ struct rtfd_plan {
     size_t total_bytes;
 };
 
-/* ---- The tree
- * ---------------------------------------------------------------------------------------------------- */
+/* ---- The tree ----------------------------------------------------------------------------------------- */
 
 static int64_t add_node(struct rtfd_plan *plan, int64_t parent, struct node node)
 {
@@ -87,8 +86,7 @@ static bool add_entry(struct rtfd_plan *plan, const struct mls_package_entry *en
                     (struct node){.name = at, .name_bytes = strlen(at), .bytes = entry->bytes}) != NONE;
 }
 
-/* ---- Sizes
- * ------------------------------------------------------------------------------------------------------- */
+/* ---- Sizes -------------------------------------------------------------------------------------------- */
 
 static size_t sized(size_t length_bytes)
 {
@@ -230,8 +228,7 @@ void rtfd_plan_free(struct rtfd_plan *plan)
     free(plan);
 }
 
-/* ---- Writing
- * ----------------------------------------------------------------------------------------------------- */
+/* ---- Writing ------------------------------------------------------------------------------------------ */
 
 static bool put(const struct rtfd_sink *sink, const void *bytes, size_t size_bytes)
 {
