@@ -3,9 +3,10 @@
  *
  *     compare_outputs EXPECTED_FOLDER GOT_FOLDER [FALLBACK_DB]
  *
- * Bounds: snr_db of EXPECTED_FOLDER/case.json; else FALLBACK_DB; else 90. Tensors: signal-to-noise ratio in dB at least the bound, the
- * same arg-max (along the last axis, where its best is ahead by more than the bound's noise), infinities and NaN in the same
- * places. `rows` of case.json: only the first rows of axis 1 count. Labels and dictionary keys are equal. Exit 1 on any difference.
+ * Bounds: snr_db of EXPECTED_FOLDER/case.json; else FALLBACK_DB; else 90. Tensors: signal-to-noise ratio in
+ * dB at least the bound, the same arg-max (along the last axis, where its best is ahead by more than the
+ * bound's noise), infinities and NaN in the same places. `rows` of case.json: only the first rows of axis 1
+ * count. Labels and dictionary keys are equal. Exit 1 on any difference.
  */
 #include <jansson.h>
 #include <limits.h>
@@ -73,7 +74,8 @@ static size_t arg_max(const struct array *array, size_t first, size_t n)
 {
     size_t best = first;
     for (size_t i = first; i < first + n; i++)
-        if (convert_to_double(array->data, array->type.dtype, i) > convert_to_double(array->data, array->type.dtype, best))
+        if (convert_to_double(array->data, array->type.dtype, i) >
+            convert_to_double(array->data, array->type.dtype, best))
             best = i;
     return best;
 }
@@ -91,8 +93,8 @@ static size_t other_arg_max(const struct array *expected, const struct array *go
     return other;
 }
 
-static bool same_tensor(const char *name, json_t *expected_entry, json_t *got_entry, const char *const folders[2],
-                        struct bound bound)
+static bool same_tensor(const char *name, json_t *expected_entry, json_t *got_entry,
+                        const char *const folders[2], struct bound bound)
 {
     struct array expected = {0}, got = {0};
     bool same = false;
@@ -131,7 +133,8 @@ static bool same_dictionary(const char *name, json_t *expected, json_t *got, dou
         {
             if (!json_equal(json_array_get(want, 0), json_array_get(have, 0)))
                 continue;
-            double x = json_number_value(json_array_get(want, 1)), y = json_number_value(json_array_get(have, 1));
+            double x = json_number_value(json_array_get(want, 1)),
+                   y = json_number_value(json_array_get(have, 1));
             greatest = fmax(greatest, fabs(x));
             worst = fmax(worst, fabs(x - y));
             found = true;
@@ -171,7 +174,9 @@ int main(int argc, char **argv)
     json_t *got = json_object_get(read_json(argv[2], "outputs.json"), "outputs");
     json_t *settings = read_json(argv[1], "case.json");
     json_t *snr = json_object_get(settings, "snr_db");
-    struct bound bound = {.snr_db = snr ? json_number_value(snr) : argc > 3 ? atof(argv[3]) : 90,
+    struct bound bound = {.snr_db = snr        ? json_number_value(snr)
+                                    : argc > 3 ? atof(argv[3])
+                                               : 90,
                           .rows = json_integer_value(json_object_get(settings, "rows"))};
     bool same = expected && got && json_array_size(expected) == json_array_size(got);
     for (size_t i = 0; same && i < json_array_size(expected); i++)
