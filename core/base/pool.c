@@ -23,8 +23,10 @@ struct worker {
 };
 
 /*
- * A job is published by raising `generation`. Every worker takes part in every job (it counts itself out in
- * `active`), so the caller knows when the job's fields may be written again. Tasks are handed out by `next`.
+ * A job is published by raising the generation in `state`. A worker that sees it joins, if the job is still
+ * open; the caller works as well, closes the job when no task is left, and waits for those who joined only: a
+ * worker that is not scheduled in time costs nothing. The job's fields are written while no job is open and
+ * nobody who joined is at work.
  */
 struct mls_pool {
     uint32_t threads;
@@ -38,14 +40,25 @@ struct mls_pool {
     size_t n_tasks;
 
     _Alignas(64) atomic_size_t next;
-    _Alignas(64) atomic_uint active;
-    _Alignas(64) atomic_uint generation;
+    _Alignas(64) atomic_uint finished;    /* of those who joined */
+    _Alignas(64) _Atomic(uint64_t) state; /* generation, closed, number joined: see below */
     atomic_uint sleepers;
+    atomic_bool caller_sleeps;
     atomic_bool stopping;
     pthread_mutex_t mutex;
     pthread_cond_t wake;
     pthread_cond_t done;
 };
+
+/* The word `state`: generation in the upper half, then one bit, then the number of workers that joined. */
+#define GENERATION_ONE ((uint64_t)1 << 32)
+#define CLOSED ((uint64_t)1 << 31)
+#define JOINED_MASK (CLOSED - 1)
+
+static uint32_t generation_of(uint64_t state)
+{
+    return (uint32_t)(state >> 32);
+}
 
 static void work(struct mls_pool *pool, uint32_t thread)
 {
@@ -58,45 +71,64 @@ static void work(struct mls_pool *pool, uint32_t thread)
     }
 }
 
-static void wait_for_job(struct mls_pool *pool, unsigned seen)
+static void wait_for_job(struct mls_pool *pool, uint32_t seen)
 {
     for (int i = 0; pool->spin && i < SPIN_POLLS; i++) {
-        if (atomic_load_explicit(&pool->generation, memory_order_acquire) != seen)
+        if (generation_of(atomic_load_explicit(&pool->state, memory_order_acquire)) != seen)
             return;
         CPU_RELAX();
     }
     pthread_mutex_lock(&pool->mutex);
     atomic_fetch_add(&pool->sleepers, 1);
-    while (atomic_load(&pool->generation) == seen)
+    while (generation_of(atomic_load(&pool->state)) == seen)
         pthread_cond_wait(&pool->wake, &pool->mutex);
     atomic_fetch_sub(&pool->sleepers, 1);
     pthread_mutex_unlock(&pool->mutex);
+}
+
+/* Takes part in the open job, if there is one. */
+static bool join_job(struct mls_pool *pool, uint32_t *ret_generation)
+{
+    uint64_t state = atomic_load_explicit(&pool->state, memory_order_acquire);
+    do {
+        *ret_generation = generation_of(state);
+        if (state & CLOSED)
+            return false;
+    } while (!atomic_compare_exchange_weak_explicit(&pool->state, &state, state + 1, memory_order_acquire,
+                                                    memory_order_acquire));
+    return true;
+}
+
+static void finish_job(struct mls_pool *pool)
+{
+    atomic_fetch_add(&pool->finished, 1);
+    if (atomic_load(&pool->caller_sleeps)) {
+        pthread_mutex_lock(&pool->mutex);
+        pthread_cond_signal(&pool->done);
+        pthread_mutex_unlock(&pool->mutex);
+    }
 }
 
 static void *worker_main(void *argument)
 {
     struct worker *worker = argument;
     struct mls_pool *pool = worker->pool;
-    unsigned seen = 0;
+    uint32_t seen = 0;
     for (;;) {
         wait_for_job(pool, seen);
-        seen++;
         if (atomic_load_explicit(&pool->stopping, memory_order_acquire))
             return NULL;
-        work(pool, worker->number);
-        if (atomic_fetch_sub_explicit(&pool->active, 1, memory_order_acq_rel) == 1) {
-            pthread_mutex_lock(&pool->mutex);
-            pthread_cond_signal(&pool->done);
-            pthread_mutex_unlock(&pool->mutex);
+        if (join_job(pool, &seen)) {
+            work(pool, worker->number);
+            finish_job(pool);
         }
     }
 }
 
-/* Raises the generation; the sequentially consistent order with `sleepers` makes a lost wake-up impossible.
- */
-static void publish(struct mls_pool *pool)
+/* Makes workers look; the sequentially consistent order with `sleepers` makes a lost wake-up impossible. */
+static void publish(struct mls_pool *pool, uint64_t state)
 {
-    atomic_fetch_add(&pool->generation, 1);
+    atomic_store(&pool->state, state);
     if (atomic_load(&pool->sleepers)) {
         pthread_mutex_lock(&pool->mutex);
         pthread_cond_broadcast(&pool->wake);
@@ -104,16 +136,18 @@ static void publish(struct mls_pool *pool)
     }
 }
 
-static void wait_for_workers(struct mls_pool *pool)
+static void wait_for_joined(struct mls_pool *pool, unsigned joined)
 {
-    for (int i = 0; pool->spin && i < SPIN_POLLS; i++) {
-        if (!atomic_load_explicit(&pool->active, memory_order_acquire))
+    for (int i = 0; i < (pool->spin ? SPIN_POLLS : 1); i++) {
+        if (atomic_load_explicit(&pool->finished, memory_order_acquire) == joined)
             return;
         CPU_RELAX();
     }
     pthread_mutex_lock(&pool->mutex);
-    while (atomic_load(&pool->active))
+    atomic_store(&pool->caller_sleeps, true);
+    while (atomic_load(&pool->finished) != joined)
         pthread_cond_wait(&pool->done, &pool->mutex);
+    atomic_store(&pool->caller_sleeps, false);
     pthread_mutex_unlock(&pool->mutex);
 }
 
@@ -129,10 +163,12 @@ void mls_pool_for(struct mls_pool *pool, size_t n_tasks, mls_task *task, void *c
     pool->context = context;
     pool->n_tasks = n_tasks;
     atomic_store_explicit(&pool->next, 0, memory_order_relaxed);
-    atomic_store_explicit(&pool->active, pool->threads - 1, memory_order_relaxed);
-    publish(pool);
+    atomic_store_explicit(&pool->finished, 0, memory_order_relaxed);
+    uint64_t closed = atomic_load_explicit(&pool->state, memory_order_relaxed);
+    publish(pool, ((closed & ~(GENERATION_ONE - 1)) + GENERATION_ONE));
     work(pool, 0);
-    wait_for_workers(pool);
+    uint64_t state = atomic_fetch_or_explicit(&pool->state, CLOSED, memory_order_acq_rel);
+    wait_for_joined(pool, (unsigned)(state & JOINED_MASK));
     atomic_flag_clear_explicit(&pool->busy, memory_order_release);
 }
 
@@ -146,7 +182,7 @@ void mls_pool_free(struct mls_pool *pool)
     if (!pool)
         return;
     atomic_store_explicit(&pool->stopping, true, memory_order_release);
-    publish(pool);
+    publish(pool, atomic_load(&pool->state) + GENERATION_ONE);
     for (uint32_t i = 0; i < pool->started; i++)
         pthread_join(pool->workers[i].thread, NULL);
     pthread_cond_destroy(&pool->done);
@@ -161,7 +197,7 @@ struct mls_pool *mls_pool_create(uint32_t threads, uint32_t processors)
     struct mls_pool *pool = aligned_alloc(64, (sizeof *pool + 63) / 64 * 64);
     if (!pool)
         return NULL;
-    *pool = (struct mls_pool){.threads = threads ? threads : 1, .busy = ATOMIC_FLAG_INIT};
+    *pool = (struct mls_pool){.threads = threads ? threads : 1, .busy = ATOMIC_FLAG_INIT, .state = CLOSED};
     pool->spin = pool->threads <= processors;
     pthread_mutex_init(&pool->mutex, NULL);
     pthread_cond_init(&pool->wake, NULL);

@@ -227,6 +227,8 @@ def reduction():
                     continue
                 if op == "reduce_prod" and dtype == "int32" and x.size >= 60:
                     continue
+                if 300 < x.size < 4000 and op not in ("reduce_sum", "reduce_min", "reduce_log_sum_exp"):
+                    continue
                 if x.size > 4000 and (op != "reduce_mean" or dtype == "fp16"):
                     continue
                 for keep in (False, True) if x.size < 1000 else (False,):
@@ -237,12 +239,12 @@ def reduction():
                         inputs["axes"] = i32(axes)
                     case(op, 5, inputs, result, 4, 0 if dtype == "int32" else 4)
     for dtype in ("fp16", "fp32", "int32"):
-        for shape, axis in [((5,), 0), ((2, 37), 1), ((2, 37), 0), ((2, 3, 4), 1), ((2, 270), 0), ((2, 260), -1)]:
+        for shape, axis in [((5,), 0), ((2, 37), 1), ((2, 37), 0), ((2, 3, 4), 1), ((2, 258), 0), ((1, 258), -1)]:
             for op, f in (("reduce_argmax", np.argmax), ("reduce_argmin", np.argmin)):
                 x = draw(shape, dtype, 2)
                 x = np.round(x)  # ties
                 if dtype != "int32" and len(shape) == 2:
-                    x[1, 2] = np.nan
+                    x[-1, 2] = np.nan
                 for keep in (False, True):
                     r = np.asarray(f(x, axis=axis))
                     r = np.expand_dims(r, axis) if keep else r
@@ -313,7 +315,7 @@ def normalization():
             n = np.sum(np.square(wide(x)), axis=(-3, -2, -1), keepdims=True)
             case("l2_norm", 5, {"x": x}, (wide(x) / np.sqrt(n + 1e-6)).astype(t), 4)
             case("l2_norm", 7, {"x": x, "epsilon": t(0.5)}, (wide(x) / np.sqrt(n + 0.5)).astype(t), 4)
-        for shape, size in [((2, 7, 5), 3), ((2, 5, 4, 5), 4), ((1, 3, 258), 5), ((1, 1, 2), 1)]:
+        for shape, size in [((2, 7, 5), 3), ((2, 5, 4, 5), 4), ((1, 3, 33), 5), ((1, 1, 2), 1)]:
             x = draw(shape, dtype, 2)
             s = np.zeros(shape)
             for c in range(shape[1]):

@@ -88,6 +88,7 @@ void mls_gemm_panel_load(const struct mls_kernels *kernels, const struct mls_gem
 
 /* Packing of constants: the elements keep their type. */
 struct pack_job {
+    const struct mls_gemm_kernels *kernels;
     const struct mls_gemm_operand *source;
     size_t batch;
     struct mls_gemm_lines lines;
@@ -95,43 +96,70 @@ struct pack_job {
     void *ret;
 };
 
-#define PACK_PANEL(type)                                                                                    \
-    static void pack_panel_##type(const struct pack_job *job, size_t index)                                 \
-    {                                                                                                       \
-        const struct mls_gemm_lines *lines = &job->lines;                                                   \
-        size_t n_lines = lines_in_panel(lines, index), width = mls_gemm_panel_width(lines, index);          \
-        const type *source =                                                                                \
-            (const type *)job->source->data + job->batch + index * lines->panel_lines * lines->line_stride; \
-        type *ret = (type *)job->ret + index * lines->panel_lines * job->k;                                 \
-        for (size_t first = 0; first < job->k; first += K_STEP) {                                           \
-            size_t n_k = job->k - first < K_STEP ? job->k - first : K_STEP;                                 \
-            const type *from = source + first * lines->k_stride;                                            \
-            type *to = ret + first * width;                                                                 \
-            for (size_t l = 0; l < n_lines; l++)                                                            \
-                for (size_t i = 0; i < n_k; i++)                                                            \
-                    to[i * width + l] = from[l * lines->line_stride + i * lines->k_stride];                 \
-            for (size_t l = n_lines; l < width; l++)                                                        \
-                for (size_t i = 0; i < n_k; i++)                                                            \
-                    to[i * width + l] = 0;                                                                  \
-        }                                                                                                   \
+/* As the transpose kernel, for any two bytes; four lines at a time, so that stores are wide. */
+static void transpose_halves(const uint16_t *source, size_t line_stride, size_t n_lines, size_t n_k,
+                             uint16_t *ret, size_t width)
+{
+    size_t l = 0;
+    for (; l + 4 <= n_lines; l += 4) {
+        const uint16_t *from = source + l * line_stride;
+        for (size_t i = 0; i < n_k; i++) {
+            uint16_t lines[4] = {from[i], from[line_stride + i], from[2 * line_stride + i],
+                                 from[3 * line_stride + i]};
+            memcpy(ret + i * width + l, lines, sizeof lines);
+        }
     }
-PACK_PANEL(uint16_t)
-PACK_PANEL(float)
+    for (; l < n_lines; l++)
+        for (size_t i = 0; i < n_k; i++)
+            ret[i * width + l] = source[l * line_stride + i];
+}
+
+/* Terms first … first + n_k - 1 of n_lines lines that begin at element `at` of the source. */
+static void pack_lines(const struct pack_job *job, size_t at, size_t n_lines, size_t first, size_t n_k,
+                       size_t width, uint8_t *ret)
+{
+    const struct mls_gemm_lines *lines = &job->lines;
+    size_t elem_bytes = job->source->dtype == MLS_FP16 ? 2 : 4;
+    const uint8_t *from = (const uint8_t *)job->source->data + (at + first * lines->k_stride) * elem_bytes;
+    uint8_t *to = ret + first * width * elem_bytes;
+    if (n_lines < width)
+        memset(to, 0, n_k * width * elem_bytes);
+    if (lines->line_stride == 1) {
+        for (size_t i = 0; i < n_k; i++)
+            memcpy(to + i * width * elem_bytes, from + i * lines->k_stride * elem_bytes,
+                   n_lines * elem_bytes);
+    } else if (lines->k_stride != 1) {
+        for (size_t i = 0; i < n_k; i++)
+            for (size_t l = 0; l < n_lines; l++)
+                memcpy(to + (i * width + l) * elem_bytes,
+                       from + (i * lines->k_stride + l * lines->line_stride) * elem_bytes, elem_bytes);
+    } else if (job->source->dtype == MLS_FP16) {
+        transpose_halves((const uint16_t *)(const void *)from, lines->line_stride, n_lines, n_k,
+                         (uint16_t *)(void *)to, width);
+    } else {
+        job->kernels->transpose((const float *)(const void *)from, lines->line_stride, n_lines, n_k,
+                                (float *)(void *)to, width);
+    }
+}
 
 static void pack_task(void *context, size_t index, uint32_t thread)
 {
     (void)thread;
     const struct pack_job *job = context;
-    if (job->source->dtype == MLS_FP16)
-        pack_panel_uint16_t(job, index);
-    else
-        pack_panel_float(job, index);
+    const struct mls_gemm_lines *lines = &job->lines;
+    size_t first_line = index * lines->panel_lines;
+    size_t width = mls_gemm_panel_width(lines, index);
+    uint8_t *panel = (uint8_t *)job->ret + first_line * job->k * (job->source->dtype == MLS_FP16 ? 2 : 4);
+    for (size_t first = 0; first < job->k; first += K_STEP)
+        pack_lines(job, job->batch + first_line * lines->line_stride, lines_in_panel(lines, index), first,
+                   job->k - first < K_STEP ? job->k - first : K_STEP, width, panel);
 }
 
 void mls_gemm_pack(const struct mls_gemm_kernels *kernels, struct mls_pool *pool, enum mls_gemm_side side,
                    const struct mls_gemm_operand *source, size_t batch, size_t extent, size_t k, void *ret)
 {
-    struct pack_job job = {.source = source,
+    struct pack_job job = {.kernels = kernels,
+                           .source = source,
                            .batch = batch,
                            .lines = mls_gemm_lines_of(kernels, side, source, extent),
                            .k = k,

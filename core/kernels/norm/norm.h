@@ -5,11 +5,11 @@
 #include <stddef.h>
 
 /*
- * y[i] = (x[i] - mean) * scale * gamma[i] + beta[i]; without gamma 1 stands for it, without beta `shift`. y is x or does not
- * overlap it.
+ * y[i] = (x[i] - mean) * scale * gamma[i] + beta[i]; without gamma 1 stands for it, without beta `shift`. y
+ * is x or does not overlap it.
  */
-typedef void mls_norm_row(const void *x, void *y, size_t n, float mean, float scale, float shift, const float *gamma,
-                          const float *beta);
+typedef void mls_norm_row(const void *x, void *y, size_t n, float mean, float scale, float shift,
+                          const float *gamma, const float *beta);
 
 /* y[i] = (x[i] - mean[i]) * scale[i] * gamma + beta: one row across columns that each have their own moments.
  */

@@ -76,14 +76,14 @@ static const struct {
     {MLS_UNARY_ERF, "erf", erf, 2},
     {MLS_UNARY_EXP, "exp", exp, 1.5},
     {MLS_UNARY_EXP2, "exp2", exp2, 1.5},
-    {MLS_UNARY_GELU, "gelu", gelu, 4},
+    {MLS_UNARY_GELU, "gelu", gelu, 5},
     {MLS_UNARY_GELU_SIGMOID, "gelu_sigmoid", gelu_sigmoid, 0.51},
     {MLS_UNARY_GELU_TANH, "gelu_tanh", gelu_tanh, 0.51},
     {MLS_UNARY_INVERSE, "inverse", inverse, 0.51},
     {MLS_UNARY_LOG, "log", log, 0.51},
     {MLS_UNARY_RSQRT, "rsqrt", rsqrt, 1.5},
     {MLS_UNARY_SIGMOID, "sigmoid", sigmoid, 2.5},
-    {MLS_UNARY_SILU, "silu", silu, 2.5},
+    {MLS_UNARY_SILU, "silu", silu, 3},
     {MLS_UNARY_SIN, "sin", sin, 0.51},
     {MLS_UNARY_SINH, "sinh", sinh, 0.51},
     {MLS_UNARY_SOFTPLUS, "softplus", softplus, 0.51},
@@ -107,7 +107,7 @@ static double ulps(float got, double exact)
 {
     float rounded = (float)exact;
     if (isnan(exact) || isnan(got))
-        return isnan(exact) && isnan(got) ? 0 : INFINITY;
+        return isnan(exact) && isnan(got) ? 0 : (double)INFINITY;
     if (isinf(rounded) || isinf(got))
         return rounded == got ? 0 : fabs((double)(isinf(got) ? nextafterf(got, 0) : got) - exact) / 0x1p104;
     int exponent;

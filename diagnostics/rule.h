@@ -1,0 +1,102 @@
+/*
+ * rule.h: a rule is one row. It can hold for three kinds of facts: the status of a failure (`statuses`),
+ * recorded facts
+ * (`assess`), and a line of a log (`patterns`). Ids are those of the list of symptoms and are never reused.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "diagnostics/engine.h"
+#include "store.h"
+
+/* Facts without which `assess` cannot be asked. */
+enum rule_need {
+    RULE_NEEDS_PACKAGE = 1,
+    RULE_NEEDS_MODEL = 2, /* and its interface */
+    RULE_NEEDS_PLAN = 4,
+    RULE_NEEDS_MEASUREMENT = 8,
+    RULE_NEEDS_PLACEMENT = 16
+};
+
+#define RULE_STATUS(id) (UINT64_C(1) << MLS_ERR_##id)
+_Static_assert(MLS_STATUS_COUNT <= 64, "a set of statuses is one word");
+
+/* A rule being asked: the facts, and the finding as it grows. */
+struct rule_case {
+    const struct mls_facts *facts;
+    const struct mls_interface *interface; /* of the facts, or the model's first; NULL without a model */
+    struct mls_store *store;
+    struct mls_finding finding; /* severity, confidence, gain, file and offset may be changed by `assess` */
+    const char **evidence;
+    size_t evidence_room;
+    size_t evidence_left_out;
+    mls_op_id *ops;
+    size_t ops_room;
+    bool out_of_memory;
+};
+
+struct mls_rule {
+    const char *id;
+    const char *title;
+    enum mls_layer layer;
+    enum mls_severity severity;
+    enum mls_confidence confidence;
+    bool wrapper; /* its text hides a cause: reported below the causes */
+    const char *why;
+    const char *fix;
+    const char *source;
+    const char *patterns;   /* texts of logs, one on each line; … stands for anything */
+    uint64_t statuses;      /* failures that this rule explains; the first row that fits is the cause */
+    const char *error_text; /* patterns, one of which the failure's text must hold; NULL: any text */
+    unsigned needs;
+    bool (*assess)(struct rule_case *rule_case); /* true when it holds; fills the evidence */
+};
+
+struct rule_family {
+    const struct mls_rule *rules;
+    size_t n_rules;
+};
+
+/* One table for each line of rules.def. */
+#define X(name) extern const struct rule_family RULES_##name;
+#include "rules.def"
+#undef X
+
+#define RULE_FAMILY(name) \
+    const struct rule_family RULES_##name = {.rules = ROWS, .n_rules = sizeof(ROWS) / sizeof(ROWS[0])}
+
+/* mls_rule_row: the full row behind mls_rule_at; NULL past the end. */
+const struct mls_rule *mls_rule_row(size_t index);
+
+/* rule_evidence: adds one line to the finding; lines past a limit are counted instead. */
+void rule_evidence(struct rule_case *rule_case, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+/* rule_conclude: adds a last line, which is never left out. */
+void rule_conclude(struct rule_case *rule_case, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+/* rule_affects: adds an operation to the finding. */
+void rule_affects(struct rule_case *rule_case, mls_op_id op);
+
+/* rule_pattern_matches: whether a line holds one of the patterns. */
+bool rule_pattern_matches(const char *patterns, const char *line, size_t length_bytes);
+
+/* report_begin, _add, _end: the parts that the two engines share. Each is false when out of memory. */
+struct report_builder {
+    struct mls_store *store;
+    struct mls_report *report;
+    struct report_entry {
+        struct mls_finding finding;
+        bool wrapper;
+        size_t order; /* of adding: keeps equal findings in the order of the table */
+    } * entries;
+    size_t n_entries;
+};
+bool report_begin(struct report_builder *builder);
+bool report_add(struct report_builder *builder, const struct mls_rule *rule, struct rule_case *rule_case);
+bool report_end(struct report_builder *builder);
+/* report_case: an empty finding of the rule. */
+struct rule_case report_case(const struct report_builder *builder, const struct mls_rule *rule,
+                             const struct mls_facts *facts, const struct mls_interface *interface);
