@@ -1,0 +1,167 @@
+#include "profiler/recorder.h"
+
+#include <stdalign.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+
+#include "ring.h"
+
+enum {
+    CACHE_LINE_BYTES = 64,
+    EVENTS_DEFAULT = 1 << 16,
+    EVENTS_MAX = 1 << 22, /* 96 MiB: a ring grows no further for one prediction of many steps */
+    PREDICTIONS = 1 << 14
+};
+
+/*
+ * Two rings with one producer and one consumer. Positions only grow; the slot is the position modulo the
+ * size. Events become visible when the prediction that they belong to is published (release on `published`),
+ * room comes back when the consumer is done with a prediction (release on `events_taken` and `taken`).
+ */
+struct mls_recorder {
+    /* the predicting thread's own */
+    alignas(CACHE_LINE_BYTES) struct mls_event *events;
+    size_t n_events; /* a power of two */
+    size_t written;
+    size_t limit;   /* `written` must not pass it in this prediction */
+    size_t skipped; /* events of this prediction that found no room */
+    size_t largest; /* events of the largest prediction so far */
+    uint32_t number;
+    struct ring_prediction *predictions;
+
+    /* written by the predicting thread, read by the other */
+    alignas(CACHE_LINE_BYTES) atomic_size_t published;
+    _Atomic uint64_t lost;
+
+    /* written by the other thread, read by the predicting one */
+    alignas(CACHE_LINE_BYTES) atomic_size_t taken;
+    atomic_size_t events_taken;
+};
+
+struct mls_recorder *mls_recorder_create(size_t n_events)
+{
+    size_t size = 1;
+    while (size < (n_events ? n_events : EVENTS_DEFAULT) && size < EVENTS_MAX)
+        size *= 2;
+    struct mls_recorder *recorder = aligned_alloc(CACHE_LINE_BYTES, sizeof *recorder);
+    if (!recorder)
+        return NULL;
+    *recorder = (struct mls_recorder){
+        .events = calloc(size, sizeof *recorder->events),
+        .n_events = size,
+        .predictions = calloc(PREDICTIONS, sizeof *recorder->predictions),
+    };
+    if (!recorder->events || !recorder->predictions) {
+        mls_recorder_free(recorder);
+        return NULL;
+    }
+    return recorder;
+}
+
+void mls_recorder_free(struct mls_recorder *recorder)
+{
+    if (!recorder)
+        return;
+    free(recorder->events);
+    free(recorder->predictions);
+    free(recorder);
+}
+
+/* The observer's callback: the only code that runs between two operations. */
+static void record_step(void *user, uint32_t step, uint64_t begin_ticks, uint64_t end_ticks)
+{
+    struct mls_recorder *recorder = user;
+    if (recorder->written == recorder->limit) {
+        recorder->skipped++;
+        return;
+    }
+    recorder->events[recorder->written++ & (recorder->n_events - 1)] = (struct mls_event){
+        .prediction = recorder->number, .step = step, .begin_ticks = begin_ticks, .end_ticks = end_ticks};
+}
+
+/* A ring that is too small for one whole prediction is exchanged while it is empty: nobody looks into it
+ * then. */
+static void grow(struct mls_recorder *recorder)
+{
+    size_t size = recorder->n_events;
+    while (size < recorder->largest && size < EVENTS_MAX)
+        size *= 2;
+    struct mls_event *events = size > recorder->n_events ? calloc(size, sizeof *events) : NULL;
+    if (!events)
+        return;
+    free(recorder->events);
+    recorder->events = events;
+    recorder->n_events = size;
+}
+
+static void publish(struct mls_recorder *recorder, size_t begin, bool timed, const struct mls_run_time *time)
+{
+    size_t n = recorder->written - begin + recorder->skipped;
+    if (n > recorder->largest)
+        recorder->largest = n;
+    bool complete = !recorder->skipped;
+    size_t position = atomic_load_explicit(&recorder->published, memory_order_relaxed);
+    bool room = position - atomic_load_explicit(&recorder->taken, memory_order_acquire) < PREDICTIONS;
+    if (!complete || !room) {
+        recorder->written = begin;
+        atomic_fetch_add_explicit(&recorder->lost, n, memory_order_relaxed);
+    }
+    if (!room)
+        return;
+    recorder->predictions[position % PREDICTIONS] = (struct ring_prediction){.number = recorder->number,
+                                                                             .timed = timed,
+                                                                             .complete = complete,
+                                                                             .first_event = begin,
+                                                                             .end_event = recorder->written,
+                                                                             .time = *time};
+    atomic_store_explicit(&recorder->published, position + 1, memory_order_release);
+}
+
+enum mls_status mls_recorder_predict(struct mls_recorder *recorder, struct mls_run *run, bool timed,
+                                     struct mls_run_time *ret_time, struct mls_error *reterr)
+{
+    size_t taken = atomic_load_explicit(&recorder->events_taken, memory_order_acquire);
+    if (recorder->largest > recorder->n_events && taken == recorder->written)
+        grow(recorder);
+    size_t begin = recorder->written;
+    recorder->limit = taken + recorder->n_events;
+    recorder->skipped = 0;
+    const struct mls_observer observer = {.user = recorder, .step = record_step};
+    struct mls_run_time time;
+    enum mls_status status = mls_run_predict(run, &observer, &time, reterr);
+    if (status) {
+        recorder->written = begin;
+        return status;
+    }
+    publish(recorder, begin, timed, &time);
+    recorder->number++;
+    if (ret_time)
+        *ret_time = time;
+    return MLS_OK;
+}
+
+uint64_t mls_recorder_lost(const struct mls_recorder *recorder)
+{
+    return atomic_load_explicit(&recorder->lost, memory_order_relaxed);
+}
+
+const struct ring_prediction *ring_next(const struct mls_recorder *recorder)
+{
+    size_t taken = atomic_load_explicit(&recorder->taken, memory_order_relaxed);
+    if (taken == atomic_load_explicit(&recorder->published, memory_order_acquire))
+        return NULL;
+    return &recorder->predictions[taken % PREDICTIONS];
+}
+
+const struct mls_event *ring_event(const struct mls_recorder *recorder, size_t index)
+{
+    return &recorder->events[index & (recorder->n_events - 1)];
+}
+
+void ring_release(struct mls_recorder *recorder)
+{
+    size_t taken = atomic_load_explicit(&recorder->taken, memory_order_relaxed);
+    size_t events_taken = recorder->predictions[taken % PREDICTIONS].end_event;
+    atomic_store_explicit(&recorder->events_taken, events_taken, memory_order_release);
+    atomic_store_explicit(&recorder->taken, taken + 1, memory_order_release);
+}
