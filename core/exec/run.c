@@ -9,6 +9,7 @@
 #include "base/checked.h"
 #include "core/clock.h"
 #include "core/feature.h"
+#include "kernels/epilogue.h"
 
 enum { MEMORY_ALIGN = 64, HUGE_PAGE_BYTES = 2 << 20 };
 
@@ -48,6 +49,28 @@ static void resolve_slots(struct mls_run *run)
             run->tensors[i].data = run->tensors[plan_root(plan, i)].data;
 }
 
+/* What the step does beyond its own operation, on this run's tensors. */
+static bool wire_fused(struct mls_run *run, const struct plan_step *step, struct mls_op_call *call)
+{
+    if (!step->n_fused)
+        return true;
+    struct mls_fused_op *list = MLS_NEW_ARRAY(run->tables, step->n_fused, struct mls_fused_op);
+    struct mls_fused_ops *fused = MLS_NEW(run->tables, struct mls_fused_ops);
+    struct mls_epilogue *epilogue = MLS_NEW(run->tables, struct mls_epilogue);
+    if (!list || !fused || !epilogue)
+        return false;
+    for (uint32_t i = 0; i < step->n_fused; i++) {
+        list[i] = step->fused[i].op;
+        if (step->fused[i].operand != PLAN_NONE)
+            list[i].operand = &run->tensors[step->fused[i].operand];
+    }
+    *fused = (struct mls_fused_ops){
+        .ops = list, .n = step->n_fused, .elem_bytes = mls_dtype_bits(call->outputs[0]->type.dtype) / 8};
+    *epilogue = (struct mls_epilogue){.apply = mls_fused_apply, .context = fused};
+    call->fused = epilogue;
+    return true;
+}
+
 static bool wire_call(struct mls_run *run, uint32_t index, const char *function)
 {
     const struct plan_step *step = &run->plan->steps[index];
@@ -76,7 +99,7 @@ static bool wire_call(struct mls_run *run, uint32_t index, const char *function)
             values[j] = &run->tensors[argument->slots[j]];
         call->args[i] = (struct mls_arg){.values = values, .n = argument->n, .dies = argument->dies};
     }
-    return true;
+    return wire_fused(run, step, call);
 }
 
 static bool allocate_run(struct mls_run *run)

@@ -76,6 +76,7 @@ enum mls_status mls_session_create(const struct mls_model *model, const struct m
     struct plan_shared *shared = &session->shared;
     shared->model = model;
     shared->precision = chosen->precision;
+    shared->no_fusion = chosen->no_fusion;
     shared->progress = chosen->progress;
     shared->max_memory_bytes = chosen->max_memory_bytes ? chosen->max_memory_bytes : default_memory_limit();
     shared->kernels = mls_kernels_pick(chosen->cpu_capped ? chosen->cpu : mls_cpu_best());

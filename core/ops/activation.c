@@ -38,15 +38,10 @@ static struct mls_unary_params params_of(const struct mls_op_call *call)
     return params;
 }
 
-#define RUN(id, name)                                                                   \
-    static enum mls_status run_##name(struct mls_op_call *call, struct mls_op_env *env) \
-    {                                                                                   \
-        struct mls_unary_params params = params_of(call);                               \
-        return mls_unary_apply(call, env, MLS_UNARY_##id, &params);                     \
-    }
-PLAIN_LIST(RUN)
-ALPHA_LIST(RUN)
-ALPHA_BETA_LIST(RUN)
+#define FUNCTIONS(id, name) MLS_UNARY_ROW_FUNCTIONS(name, MLS_UNARY_##id, params_of(call))
+PLAIN_LIST(FUNCTIONS)
+ALPHA_LIST(FUNCTIONS)
+ALPHA_BETA_LIST(FUNCTIONS)
 
 static enum mls_status infer_alpha(const struct mls_op_call *call, struct mls_error *reterr)
 {
@@ -85,10 +80,7 @@ static enum mls_status infer_gelu(const struct mls_op_call *call, struct mls_err
     return mls_infer_same(call, reterr);
 }
 
-static enum mls_status run_gelu(struct mls_op_call *call, struct mls_op_env *env)
-{
-    return mls_unary_apply(call, env, gelu_modes[gelu_mode(call)].function, &(struct mls_unary_params){0});
-}
+MLS_UNARY_ROW_FUNCTIONS(gelu, gelu_modes[gelu_mode(call)].function, {0})
 
 /* ---- One parameter per channel: prelu, softplus_parametric
  * ------------------------------------------------------ */
@@ -221,40 +213,45 @@ static enum mls_status run_softplus_parametric(struct mls_op_call *call, struct 
      .params = {X_PARAM},            \
      .infer = mls_infer_same,        \
      .flops = mls_flops_elementwise, \
+     .fuse = fuse_##op,              \
      .run = run_##op},
 
-#define ALPHA(op, opset, letter, inference)    \
-    {.name = #op,                              \
-     .since = (opset),                         \
-     .flags = MLS_OP_INPLACE,                  \
-     .params = {X_PARAM, ALPHA_PARAM(letter)}, \
-     .infer = (inference),                     \
-     .flops = mls_flops_elementwise,           \
+#define ALPHA(op, opset, letter, inference, fuse_of) \
+    {.name = #op,                                    \
+     .since = (opset),                               \
+     .flags = MLS_OP_INPLACE,                        \
+     .params = {X_PARAM, ALPHA_PARAM(letter)},       \
+     .infer = (inference),                           \
+     .flops = mls_flops_elementwise,                 \
+     .fuse = (fuse_of),                              \
      .run = run_##op},
-#define ALPHA_ROWS(id, op) ALPHA(op, 5, 'T', infer_alpha) ALPHA(op, 7, 'U', infer_alpha)
+#define ALPHA_ROWS(id, op) ALPHA(op, 5, 'T', infer_alpha, fuse_##op) ALPHA(op, 7, 'U', infer_alpha, fuse_##op)
 
-#define ALPHA_BETA(op, opset, letter, inference)                   \
+#define ALPHA_BETA(op, opset, letter, inference, fuse_of)          \
     {.name = #op,                                                  \
      .since = (opset),                                             \
      .flags = MLS_OP_INPLACE,                                      \
      .params = {X_PARAM, ALPHA_PARAM(letter), BETA_PARAM(letter)}, \
      .infer = (inference),                                         \
      .flops = mls_flops_elementwise,                               \
+     .fuse = (fuse_of),                                            \
      .run = run_##op},
-#define ALPHA_BETA_ROWS(id, op) \
-    ALPHA_BETA(op, 5, 'T', infer_alpha_beta) ALPHA_BETA(op, 7, 'U', infer_alpha_beta)
+#define ALPHA_BETA_ROWS(id, op)                         \
+    ALPHA_BETA(op, 5, 'T', infer_alpha_beta, fuse_##op) \
+    ALPHA_BETA(op, 7, 'U', infer_alpha_beta, fuse_##op)
 
 static const struct mls_op_row rows[] = {
     PLAIN_LIST(PLAIN) ALPHA_LIST(ALPHA_ROWS) ALPHA_BETA_LIST(ALPHA_BETA_ROWS)
-        ALPHA(prelu, 5, 'T', infer_prelu) ALPHA(prelu, 7, 'U', infer_prelu)
-            ALPHA_BETA(softplus_parametric, 5, 'T', infer_softplus_parametric)
-                ALPHA_BETA(softplus_parametric, 7, 'U', infer_softplus_parametric){
+        ALPHA(prelu, 5, 'T', infer_prelu, NULL) ALPHA(prelu, 7, 'U', infer_prelu, NULL)
+            ALPHA_BETA(softplus_parametric, 5, 'T', infer_softplus_parametric, NULL)
+                ALPHA_BETA(softplus_parametric, 7, 'U', infer_softplus_parametric, NULL){
                     .name = "gelu",
                     .since = 5,
                     .flags = MLS_OP_INPLACE,
                     .params = {X_PARAM, {"mode", MLS_T_TEXT, MLS_PARAM_OPTIONAL | MLS_PARAM_CONST, 0}},
                     .infer = infer_gelu,
                     .flops = mls_flops_elementwise,
+                    .fuse = fuse_gelu,
                     .run = run_gelu},
 };
 

@@ -1,5 +1,7 @@
 #include "ops/broadcast.h"
 
+#include <string.h>
+
 #include "ops/elementwise.h"
 
 /* The stride of dimension i of the result in an operand whose dimensions are aligned at the right. */
@@ -122,4 +124,34 @@ void mls_broadcast_for(const struct mls_broadcast *plan, struct mls_pool *pool, 
         run_task(&rows, 0, 0);
     else
         mls_pool_for(pool, (size_t)n_tasks, run_task, &rows);
+}
+
+void mls_broadcast_gather(const struct mls_broadcast *plan, unsigned k, const void *operand,
+                          size_t elem_bytes, int64_t first, int64_t n, void *ret)
+{
+    const char *source = operand;
+    char *target = ret;
+    const int64_t *dims = plan->dims, *strides = plan->strides[k];
+    unsigned inner = plan->rank - 1;
+    int64_t index[MLS_RANK_MAX], offset = 0, left = first;
+    for (unsigned i = plan->rank; i-- > 0;) {
+        index[i] = left % dims[i];
+        left /= dims[i];
+        offset += index[i] * strides[i];
+    }
+    while (n > 0) {
+        int64_t run = dims[inner] - index[inner] < n ? dims[inner] - index[inner] : n;
+        for (int64_t i = 0; i < run; i++, target += elem_bytes)
+            memcpy(target, source + (size_t)(offset + i * strides[inner]) * elem_bytes, elem_bytes);
+        n -= run;
+        offset -= index[inner] * strides[inner];
+        index[inner] = 0;
+        for (unsigned i = inner; i-- > 0;) {
+            offset += strides[i];
+            if (++index[i] < dims[i])
+                break;
+            index[i] = 0;
+            offset -= dims[i] * strides[i];
+        }
+    }
 }

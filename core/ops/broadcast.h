@@ -29,3 +29,10 @@ typedef void mls_broadcast_row(void *context, const int64_t *offsets, int64_t re
 /* mls_broadcast_for: all rows, on the pool. */
 void mls_broadcast_for(const struct mls_broadcast *plan, struct mls_pool *pool, mls_broadcast_row *row,
                        void *context);
+
+/*
+ * mls_broadcast_gather: the elements of operand `k` that meet elements [first, first + n) of the result,
+ * written side by side: for results whose rows are too short to be worth a call each.
+ */
+void mls_broadcast_gather(const struct mls_broadcast *plan, unsigned k, const void *operand,
+                          size_t elem_bytes, int64_t first, int64_t n, void *ret);

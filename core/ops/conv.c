@@ -94,13 +94,12 @@ static enum mls_status infer_conv_quantized(const struct mls_op_call *call, stru
     if (status != MLS_OK)
         return status;
     if (!mls_op_text_is(call, P_QUANTIZATION_TYPE, NULL, "linear"))
-        return mls_op_fail(call, reterr, MLS_ERR_OP_UNSUPPORTED, "only quantization_type linear is supported");
+        return mls_op_fail(call, reterr, MLS_ERR_OP_UNSUPPORTED,
+                           "only quantization_type linear is supported");
     if (mls_op_int(call, P_NBITS, 8) != 8)
         return mls_op_fail(call, reterr, MLS_ERR_OP_UNSUPPORTED, "only nbits 8 is supported");
     if (mls_op_given(call, P_BIAS))
         return mls_op_fail(call, reterr, MLS_ERR_OP_UNSUPPORTED, "a quantized bias is not supported");
-    if (!weight->data || !mls_type_is_static(&weight->type))
-        return mls_op_fail(call, reterr, MLS_ERR_OP_UNSUPPORTED, "a computed weight is not supported");
     for (unsigned param = P_QUANT_SCALE; param <= P_QUANT_BIAS; param++) {
         int64_t n = mls_type_elems(&mls_op_in(call, param)->type);
         if (n != 1 && n != weight->type.dims[0])
@@ -238,9 +237,9 @@ static size_t scratch_conv(const struct mls_op_call *call, const struct mls_op_e
     return bias_bytes + mls_gemm_scratch_bytes(env->kernels, &gemm, threads);
 }
 
-static enum mls_status pack_weight(const struct mls_op_call *call, struct mls_op_env *env, struct mls_arena *arena,
-                                   const struct mls_tensor *weight, const void **ret_packed,
-                                   size_t *ret_packed_bytes)
+static enum mls_status pack_weight(const struct mls_op_call *call, struct mls_op_env *env,
+                                   struct mls_arena *arena, const struct mls_tensor *weight,
+                                   const void **ret_packed, size_t *ret_packed_bytes)
 {
     size_t groups = (size_t)mls_op_int(call, P_GROUPS, 1);
     size_t out_channels = (size_t)weight->type.dims[0] / groups;
@@ -251,8 +250,8 @@ static enum mls_status pack_weight(const struct mls_op_call *call, struct mls_op
                          ret_packed_bytes);
 }
 
-static enum mls_status pack_conv(const struct mls_op_call *call, struct mls_op_env *env, struct mls_arena *arena,
-                                 const void **ret_packed, size_t *ret_packed_bytes)
+static enum mls_status pack_conv(const struct mls_op_call *call, struct mls_op_env *env,
+                                 struct mls_arena *arena, const void **ret_packed, size_t *ret_packed_bytes)
 {
     const struct mls_tensor *weight = mls_op_in(call, P_WEIGHT);
     return weight->data ? pack_weight(call, env, arena, weight, ret_packed, ret_packed_bytes) : MLS_OK;
@@ -287,7 +286,7 @@ static enum mls_status run_conv(struct mls_op_call *call, struct mls_op_env *env
 {
     if (!mls_type_elems(&mls_op_out(call, 0)->type))
         return MLS_OK;
-    if (weight_of(call)->type.dtype == MLS_UINT8)
+    if (!call->packed && mls_op_in(call, P_WEIGHT)->type.dtype == MLS_UINT8)
         return mls_op_fail(call, env->error, MLS_ERR_OP_UNSUPPORTED, "a weight that depends on input shapes");
     struct conv conv = conv_of(call);
     bool fp16 = mls_op_out(call, 0)->type.dtype == MLS_FP16;
@@ -323,19 +322,19 @@ static uint64_t flops_conv(const struct mls_op_call *call)
 }
 
 #define OPTIONAL_CONST (MLS_PARAM_CONST | MLS_PARAM_OPTIONAL)
-#define CONV_PARAMS(weight_types, weight_domain, bias_flags)                                     \
-    [P_X] = {"x", MLS_T_FLOAT, 0, 'T'}, [P_WEIGHT] = {"weight", weight_types, 0, weight_domain}, \
-    [P_BIAS] = {"bias", weight_types, MLS_PARAM_OPTIONAL | (bias_flags), weight_domain},         \
-    [P_STRIDES] = {"strides", MLS_T_I32, OPTIONAL_CONST, 0},                                     \
-    [P_PAD_TYPE] = {"pad_type", MLS_T_TEXT, OPTIONAL_CONST, 0},                                  \
-    [P_PAD] = {"pad", MLS_T_I32, OPTIONAL_CONST, 0},                                             \
-    [P_DILATIONS] = {"dilations", MLS_T_I32, OPTIONAL_CONST, 0},                                 \
+#define CONV_PARAMS(weight_types, weight_domain, weight_flags, bias_flags)                                  \
+    [P_X] = {"x", MLS_T_FLOAT, 0, 'T'}, [P_WEIGHT] = {"weight", weight_types, weight_flags, weight_domain}, \
+    [P_BIAS] = {"bias", weight_types, MLS_PARAM_OPTIONAL | (bias_flags), weight_domain},                    \
+    [P_STRIDES] = {"strides", MLS_T_I32, OPTIONAL_CONST, 0},                                                \
+    [P_PAD_TYPE] = {"pad_type", MLS_T_TEXT, OPTIONAL_CONST, 0},                                             \
+    [P_PAD] = {"pad", MLS_T_I32, OPTIONAL_CONST, 0},                                                        \
+    [P_DILATIONS] = {"dilations", MLS_T_I32, OPTIONAL_CONST, 0},                                            \
     [P_GROUPS] = {"groups", MLS_T_I32, OPTIONAL_CONST, 0}
-#define CONV_ROW(opset, weight_domain, bias_flags)                                              \
-    {                                                                                           \
-        .name = "conv", .since = opset, .params = {CONV_PARAMS(MLS_T_FLOAT, weight_domain, bias_flags)}, \
-        .infer = infer_conv, .flops = flops_conv, .scratch_bytes = scratch_conv, .pack = pack_conv, \
-        .run = run_conv                                                                         \
+#define CONV_ROW(opset, weight_domain, bias_flags)                                               \
+    {                                                                                            \
+        .name = "conv", .since = opset, .flags = MLS_OP_EPILOGUE,                                \
+        .params = {CONV_PARAMS(MLS_T_FLOAT, weight_domain, 0, bias_flags)}, .infer = infer_conv, \
+        .flops = flops_conv, .scratch_bytes = scratch_conv, .pack = pack_conv, .run = run_conv   \
     }
 
 static const struct mls_op_row rows[] = {
@@ -343,7 +342,8 @@ static const struct mls_op_row rows[] = {
     CONV_ROW(7, 'U', 0),
     {.name = "conv_quantized",
      .since = 5,
-     .params = {CONV_PARAMS(MLS_DTYPE_BIT(MLS_UINT8), 'U', MLS_PARAM_CONST),
+     .flags = MLS_OP_EPILOGUE,
+     .params = {CONV_PARAMS(MLS_DTYPE_BIT(MLS_UINT8), 'U', MLS_PARAM_CONST, MLS_PARAM_CONST),
                 [P_QUANTIZATION_TYPE] = {"quantization_type", MLS_T_TEXT, MLS_PARAM_CONST, 0},
                 [P_NBITS] = {"nbits", MLS_T_I32, OPTIONAL_CONST, 0},
                 [P_QUANT_SCALE] = {"quant_scale", MLS_T_FLOAT, MLS_PARAM_CONST, 'T'},

@@ -13,7 +13,8 @@ static const struct mls_space_params space_params = {.strides = P_STRIDES,
                                                      .dilations = P_DILATIONS,
                                                      .default_pad_type = "valid"};
 
-static enum mls_status read_space(const struct mls_op_call *call, struct mls_space *ret, struct mls_error *reterr)
+static enum mls_status read_space(const struct mls_op_call *call, struct mls_space *ret,
+                                  struct mls_error *reterr)
 {
     const struct mls_type *x = &mls_op_in(call, P_X)->type, *weight = &mls_op_in(call, P_WEIGHT)->type;
     enum mls_status status = mls_conv_check_ranks(call, x, weight, reterr);
@@ -41,7 +42,8 @@ static enum mls_status check_channels(const struct mls_op_call *call, const stru
         return mls_op_fail(call, reterr, MLS_ERR_OP_SHAPE, "x has %lld channels, but the weight is for %lld",
                            (long long)in, (long long)weight->dims[0]);
     if (weight->dims[0] != MLS_DIM_UNKNOWN && weight->dims[0] % groups)
-        return mls_op_fail(call, reterr, MLS_ERR_OP_SHAPE, "%lld input channels cannot be divided into %lld groups",
+        return mls_op_fail(call, reterr, MLS_ERR_OP_SHAPE,
+                           "%lld input channels cannot be divided into %lld groups",
                            (long long)weight->dims[0], (long long)groups);
     *ret_channels = MLS_DIM_UNKNOWN;
     if (weight->dims[1] != MLS_DIM_UNKNOWN && __builtin_mul_overflow(weight->dims[1], groups, ret_channels))
@@ -55,8 +57,8 @@ static enum mls_status read_output_shape(const struct mls_op_call *call, struct 
 {
     int64_t shape[2 + MLS_SPACE];
     if (mls_op_ints(call, P_OUTPUT_SHAPE, shape, 2 + MLS_SPACE) != (int)type->rank)
-        return mls_op_fail(call, reterr, MLS_ERR_OP_ARGUMENT, "parameter \"output_shape\" must hold %u integers",
-                           type->rank);
+        return mls_op_fail(call, reterr, MLS_ERR_OP_ARGUMENT,
+                           "parameter \"output_shape\" must hold %u integers", type->rank);
     for (unsigned i = 0; i < type->rank; i++) {
         bool fixed = i < 2 && type->dims[i] != MLS_DIM_UNKNOWN;
         if (fixed ? shape[i] != type->dims[i] : shape[i] < (i < 2 ? 0 : 1))
@@ -103,7 +105,8 @@ static enum mls_status infer_conv_transpose(const struct mls_op_call *call, stru
                                (long long)in);
         type.dims[2 + i] = output_size(&space, i, in);
         if (!type.dims[2 + i])
-            return mls_op_fail(call, reterr, MLS_ERR_OP_SHAPE, "padding removes all of spatial dimension %u", i);
+            return mls_op_fail(call, reterr, MLS_ERR_OP_SHAPE, "padding removes all of spatial dimension %u",
+                               i);
     }
     if (mls_op_given(call, P_OUTPUT_SHAPE))
         status = read_output_shape(call, &type, reterr);
@@ -138,22 +141,21 @@ static struct mls_conv_transpose transpose_of(const struct mls_op_call *call)
     (void)read_space(call, &space, &ignored); /* infer has accepted it */
     /* Sizes are known, so padding is: what the convolution from y to x would have had. */
     for (unsigned i = 0; i < space.n && space.padding == MLS_PADDING_SAME; i++) {
-        int64_t total = (x->type.dims[2 + i] - 1) * space.stride[i] + (space.kernel[i] - 1) * space.dilation[i] + 1 -
-                        y->type.dims[2 + i];
+        int64_t total = (x->type.dims[2 + i] - 1) * space.stride[i] +
+                        (space.kernel[i] - 1) * space.dilation[i] + 1 - y->type.dims[2 + i];
         space.pad[2 * i] = total > 0 ? total / 2 : 0;
     }
     space.padding = MLS_PADDING_CUSTOM;
-    return (struct mls_conv_transpose){
-        .space = mls_space_window(&space, y->type.dims + 2, x->type.dims + 2),
-        .batch = (size_t)x->type.dims[0],
-        .groups = groups,
-        .in_channels = (size_t)weight->type.dims[0] / groups,
-        .out_channels = (size_t)weight->type.dims[1],
-        .fp16 = y->type.dtype == MLS_FP16,
-        .weights = packed ? packed->operand : weight_operand(weight, groups),
-        .x = x->data,
-        .y = y->data,
-        .epilogue = call->fused};
+    return (struct mls_conv_transpose){.space = mls_space_window(&space, y->type.dims + 2, x->type.dims + 2),
+                                       .batch = (size_t)x->type.dims[0],
+                                       .groups = groups,
+                                       .in_channels = (size_t)weight->type.dims[0] / groups,
+                                       .out_channels = (size_t)weight->type.dims[1],
+                                       .fp16 = y->type.dtype == MLS_FP16,
+                                       .weights = packed ? packed->operand : weight_operand(weight, groups),
+                                       .x = x->data,
+                                       .y = y->data,
+                                       .epilogue = call->fused};
 }
 
 static size_t scratch_conv_transpose(const struct mls_op_call *call, const struct mls_op_env *env)
@@ -200,20 +202,20 @@ static uint64_t flops_conv_transpose(const struct mls_op_call *call)
 }
 
 #define OPTIONAL_CONST (MLS_PARAM_CONST | MLS_PARAM_OPTIONAL)
-#define CONV_TRANSPOSE_ROW(opset, weight_domain, weight_flags)                                         \
-    {                                                                                                  \
-        .name = "conv_transpose", .since = opset,                                                      \
-        .params = {[P_X] = {"x", MLS_T_FLOAT, 0, 'T'},                                                 \
-                   [P_WEIGHT] = {"weight", MLS_T_FLOAT, weight_flags, weight_domain},                  \
+#define CONV_TRANSPOSE_ROW(opset, weight_domain, weight_flags)                                           \
+    {                                                                                                    \
+        .name = "conv_transpose", .since = opset, .flags = MLS_OP_EPILOGUE,                              \
+        .params = {[P_X] = {"x", MLS_T_FLOAT, 0, 'T'},                                                   \
+                   [P_WEIGHT] = {"weight", MLS_T_FLOAT, weight_flags, weight_domain},                    \
                    [P_BIAS] = {"bias", MLS_T_FLOAT, MLS_PARAM_OPTIONAL | (weight_flags), weight_domain}, \
-                   [P_PAD] = {"pad", MLS_T_I32, OPTIONAL_CONST, 0},                                    \
-                   [P_OUTPUT_SHAPE] = {"output_shape", MLS_T_I32, OPTIONAL_CONST, 0},                  \
-                   [P_PAD_TYPE] = {"pad_type", MLS_T_TEXT, OPTIONAL_CONST, 0},                         \
-                   [P_STRIDES] = {"strides", MLS_T_I32, OPTIONAL_CONST, 0},                            \
-                   [P_DILATIONS] = {"dilations", MLS_T_I32, OPTIONAL_CONST, 0},                        \
-                   [P_GROUPS] = {"groups", MLS_T_I32, OPTIONAL_CONST, 0}},                             \
-        .infer = infer_conv_transpose, .flops = flops_conv_transpose, .scratch_bytes = scratch_conv_transpose, \
-        .pack = pack_conv_transpose, .run = run_conv_transpose                                         \
+                   [P_PAD] = {"pad", MLS_T_I32, OPTIONAL_CONST, 0},                                      \
+                   [P_OUTPUT_SHAPE] = {"output_shape", MLS_T_I32, OPTIONAL_CONST, 0},                    \
+                   [P_PAD_TYPE] = {"pad_type", MLS_T_TEXT, OPTIONAL_CONST, 0},                           \
+                   [P_STRIDES] = {"strides", MLS_T_I32, OPTIONAL_CONST, 0},                              \
+                   [P_DILATIONS] = {"dilations", MLS_T_I32, OPTIONAL_CONST, 0},                          \
+                   [P_GROUPS] = {"groups", MLS_T_I32, OPTIONAL_CONST, 0}},                               \
+        .infer = infer_conv_transpose, .flops = flops_conv_transpose,                                    \
+        .scratch_bytes = scratch_conv_transpose, .pack = pack_conv_transpose, .run = run_conv_transpose  \
     }
 
 static const struct mls_op_row rows[] = {

@@ -70,6 +70,17 @@ enum mls_status mls_unary_apply(struct mls_op_call *call, struct mls_op_env *env
     return MLS_OK;
 }
 
+bool mls_unary_fuse(const struct mls_op_call *call, const struct mls_kernels *kernels,
+                    enum mls_unary function, const struct mls_unary_params *params,
+                    struct mls_fused_op *ret_fused)
+{
+    const struct mls_unary_kernel *kernel = mls_unary_find(kernels, function, mls_op_in(call, 0)->type.dtype);
+    if (!kernel)
+        return false;
+    *ret_fused = (struct mls_fused_op){.unary = kernel->run, .params = *params};
+    return true;
+}
+
 enum mls_status mls_check_scalars(const struct mls_op_call *call, unsigned first, unsigned last,
                                   struct mls_error *reterr)
 {

@@ -45,20 +45,16 @@ static float epsilon_of(const struct mls_op_call *call, double otherwise)
     X(LOG, log, 1e-45)        \
     X(RSQRT, rsqrt, 1e-12)
 
-#define X(id, name, types)                                                                \
-    static enum mls_status run_##name(struct mls_op_call *call, struct mls_op_env *env)   \
-    {                                                                                     \
-        return mls_unary_apply(call, env, MLS_UNARY_##id, &(struct mls_unary_params){0}); \
-    }
+static struct mls_unary_params epsilon_params(const struct mls_op_call *call, double otherwise)
+{
+    return (struct mls_unary_params){.alpha = epsilon_of(call, otherwise)};
+}
+
+#define X(id, name, types) MLS_UNARY_ROW_FUNCTIONS(name, MLS_UNARY_##id, {0})
 PLAIN_LIST(X)
 #undef X
 
-#define X(id, name, otherwise)                                                          \
-    static enum mls_status run_##name(struct mls_op_call *call, struct mls_op_env *env) \
-    {                                                                                   \
-        struct mls_unary_params params = {.alpha = epsilon_of(call, otherwise)};        \
-        return mls_unary_apply(call, env, MLS_UNARY_##id, &params);                     \
-    }
+#define X(id, name, otherwise) MLS_UNARY_ROW_FUNCTIONS(name, MLS_UNARY_##id, epsilon_params(call, otherwise))
 EPSILON_LIST(X)
 #undef X
 
@@ -80,19 +76,19 @@ static enum mls_status infer_clip(const struct mls_op_call *call, struct mls_err
     return mls_infer_same(call, reterr);
 }
 
-static enum mls_status run_clip(struct mls_op_call *call, struct mls_op_env *env)
+static struct mls_unary_params clip_params(const struct mls_op_call *call)
 {
-    struct mls_unary_params params = {.alpha = (float)mls_op_float(call, 1, 0),
-                                      .beta = (float)mls_op_float(call, 2, 0)};
-    return mls_unary_apply(call, env, MLS_UNARY_CLIP, &params);
+    return (struct mls_unary_params){.alpha = (float)mls_op_float(call, 1, 0),
+                                     .beta = (float)mls_op_float(call, 2, 0)};
 }
+MLS_UNARY_ROW_FUNCTIONS(clip, MLS_UNARY_CLIP, clip_params(call))
 
-static enum mls_status run_threshold(struct mls_op_call *call, struct mls_op_env *env)
+static struct mls_unary_params threshold_params(const struct mls_op_call *call)
 {
-    struct mls_unary_params params = {.alpha = (float)mls_op_float(call, 1, 0),
-                                      .alpha_int = (int32_t)mls_op_int(call, 1, 0)};
-    return mls_unary_apply(call, env, MLS_UNARY_THRESHOLD, &params);
+    return (struct mls_unary_params){.alpha = (float)mls_op_float(call, 1, 0),
+                                     .alpha_int = (int32_t)mls_op_int(call, 1, 0)};
 }
+MLS_UNARY_ROW_FUNCTIONS(threshold, MLS_UNARY_THRESHOLD, threshold_params(call))
 
 static enum mls_status run_logical_not(struct mls_op_call *call, struct mls_op_env *env)
 {
@@ -114,6 +110,7 @@ static enum mls_status run_logical_not(struct mls_op_call *call, struct mls_op_e
      .params = {{"x", types, 0, 'T'}}, \
      .infer = mls_infer_same,          \
      .flops = mls_flops_elementwise,   \
+     .fuse = fuse_##op,                \
      .run = run_##op},
 
 #define EPSILON(op, opset, letter)                                                         \
@@ -124,16 +121,17 @@ static enum mls_status run_logical_not(struct mls_op_call *call, struct mls_op_e
                 {"epsilon", MLS_T_FLOAT, MLS_PARAM_OPTIONAL | MLS_PARAM_CONST, (letter)}}, \
      .infer = infer_with_scalar,                                                           \
      .flops = mls_flops_elementwise,                                                       \
+     .fuse = fuse_##op,                                                                    \
      .run = run_##op},
 #define EPSILON_ROWS(id, op, otherwise) EPSILON(op, 5, 'T') EPSILON(op, 7, 'U')
 
-#define CLIP(opset)                                                          \
-    {                                                                        \
-        .name = "clip", .since = (opset), .flags = MLS_OP_INPLACE,           \
-        .params = {{"x", MLS_T_FLOAT, 0, 'T'},                               \
-                   {"alpha", MLS_T_FLOAT, MLS_PARAM_CONST, 'T'},             \
-                   {"beta", MLS_T_FLOAT, MLS_PARAM_CONST, 'T'}},             \
-        .infer = infer_clip, .flops = mls_flops_elementwise, .run = run_clip \
+#define CLIP(opset)                                                                             \
+    {                                                                                           \
+        .name = "clip", .since = (opset), .flags = MLS_OP_INPLACE,                              \
+        .params = {{"x", MLS_T_FLOAT, 0, 'T'},                                                  \
+                   {"alpha", MLS_T_FLOAT, MLS_PARAM_CONST, 'T'},                                \
+                   {"beta", MLS_T_FLOAT, MLS_PARAM_CONST, 'T'}},                                \
+        .infer = infer_clip, .flops = mls_flops_elementwise, .fuse = fuse_clip, .run = run_clip \
     }
 
 static const struct mls_op_row rows[] = {
@@ -146,6 +144,7 @@ static const struct mls_op_row rows[] = {
                 {"alpha", MLS_T_FLOAT | MLS_T_I32, MLS_PARAM_CONST, 'T'}},
      .infer = infer_with_scalar,
      .flops = mls_flops_elementwise,
+     .fuse = fuse_threshold,
      .run = run_threshold},
     {.name = "logical_not",
      .since = 5,

@@ -165,6 +165,7 @@ static enum mls_status run_linear(struct mls_op_call *call, struct mls_op_env *e
         return MLS_OK;
     if (gemm.c_dtype == MLS_INT32) {
         mls_gemm_int32(&gemm, 0, 0, gemm.c, bias ? bias->data : NULL);
+        call->kernel = "gemm_int32__generic";
         return MLS_OK;
     }
     if (bias && bias->type.dtype == MLS_FP16) {
@@ -367,6 +368,7 @@ static enum mls_status run_matmul(struct mls_op_call *call, struct mls_op_env *e
         return MLS_OK;
     if (gemm.c_dtype == MLS_INT32) {
         matmul_int32(&gemm);
+        call->kernel = "gemm_int32__generic";
         return MLS_OK;
     }
     return run_gemm(call, env, &gemm, call->scratch);
@@ -492,7 +494,7 @@ static uint64_t flops_einsum(const struct mls_op_call *call)
 
 #define LINEAR_ROW(opset, weight_domain)                                                                    \
     {                                                                                                       \
-        .name = "linear", .since = opset,                                                                   \
+        .name = "linear", .since = opset, .flags = MLS_OP_EPILOGUE,                                         \
         .params = {[L_X] = {"x", T_FLOAT_OR_I32, 0, 'T'},                                                   \
                    [L_WEIGHT] = {"weight", T_FLOAT_OR_I32, MLS_PARAM_CONST, weight_domain},                 \
                    [L_BIAS] = {"bias", T_FLOAT_OR_I32, MLS_PARAM_CONST | MLS_PARAM_OPTIONAL,                \
@@ -502,7 +504,7 @@ static uint64_t flops_einsum(const struct mls_op_call *call)
     }
 #define MATMUL_ROW(opset, y_domain)                                                                         \
     {                                                                                                       \
-        .name = "matmul", .since = opset,                                                                   \
+        .name = "matmul", .since = opset, .flags = MLS_OP_EPILOGUE,                                         \
         .params = {[M_X] = {"x", T_FLOAT_OR_I32, 0, 'T'},                                                   \
                    [M_Y] = {"y", T_FLOAT_OR_I32, 0, y_domain},                                              \
                    [M_TRANSPOSE_X] = {"transpose_x", MLS_T_BOOL, MLS_PARAM_CONST | MLS_PARAM_OPTIONAL, 0},  \
@@ -518,6 +520,7 @@ static const struct mls_op_row rows[] = {
     MATMUL_ROW(7, 'U'),
     {.name = "einsum",
      .since = 5,
+     .flags = MLS_OP_EPILOGUE,
      .params = {[E_VALUES] = {"values", MLS_T_FLOAT, MLS_PARAM_VARIADIC, 0},
                 [E_EQUATION] = {"equation", MLS_T_TEXT, MLS_PARAM_CONST, 0}},
      .infer = infer_einsum,

@@ -61,6 +61,11 @@ static enum mls_status pack_gamma_beta(const struct mls_op_call *call, struct ml
     return MLS_OK;
 }
 
+static enum mls_status not_packed(const struct mls_op_call *call, const struct mls_op_env *env)
+{
+    return mls_op_fail(call, env->error, MLS_ERR_INTERNAL, "its constants were not packed");
+}
+
 /* Checks that the parameter's shape is `shape` (unknown dims fit) or that it was left out. */
 static enum mls_status check_shape(const struct mls_op_call *call, unsigned param,
                                    const struct mls_type *shape, struct mls_error *reterr)
@@ -158,6 +163,8 @@ static enum mls_status run_moments(struct mls_op_call *call, struct mls_op_env *
 {
     const struct mls_tensor *x = mls_op_in(call, X_PARAM);
     const struct norm_packed *packed = call->packed;
+    if (!packed)
+        return not_packed(call, env);
     struct moments_job job = {.axes = axes,
                               .kernel = norm_kernel(env, x),
                               .x = x->data,
@@ -349,6 +356,8 @@ static struct affine_job affine_job_of(struct mls_op_call *call, struct mls_op_e
 static enum mls_status run_batch_norm(struct mls_op_call *call, struct mls_op_env *env)
 {
     const struct mls_tensor *x = mls_op_in(call, X_PARAM);
+    if (!call->packed)
+        return not_packed(call, env);
     struct affine_job job = affine_job_of(call, env);
     job.axes = channel_rows(&x->type);
     job.source = mls_reduce_source_of(x, &job.axes, env->kernels);

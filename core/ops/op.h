@@ -46,7 +46,7 @@ struct mls_op_param {
     char domain;
 };
 
-enum { MLS_OP_PARAMS_MAX = 16 };
+enum { MLS_OP_PARAMS_MAX = 17 }; /* of lstm */
 
 enum mls_op_flags {
     MLS_OP_VIEW = 1u << 0, /* output 0 has the bytes of parameter 0: the planner may alias them; run copies if
@@ -57,8 +57,12 @@ enum mls_op_flags {
     MLS_OP_CONST = 1u << 4,     /* "const" */
     MLS_OP_ALLOCATES =
         1u << 5, /* output shapes depend on values: `run` allocates outputs by mls_op_allocate */
-    MLS_OP_STATEFUL = 1u << 6,   /* never folded: random numbers, states */
-    MLS_OP_ALIAS_STATE = 1u << 7 /* read_state, write_state: the executor hands state memory as `data` */
+    MLS_OP_STATEFUL = 1u << 6,    /* never folded: random numbers, states */
+    MLS_OP_ALIAS_STATE = 1u << 7, /* read_state, write_state: the executor hands state memory as `data` */
+    MLS_OP_TYPE_ONLY =
+        1u << 9, /* outputs tell of the inputs' types, not of their content: known once these are */
+    MLS_OP_EPILOGUE = 1u << 8 /* `run` applies call->fused to output 0, if it is of floats; never with VIEW or
+                                 INPLACE */
 };
 
 /*
@@ -70,6 +74,9 @@ struct mls_arg {
     uint32_t n;
     bool dies;
 };
+
+struct mls_epilogue;
+struct mls_fused_op;
 
 /* One use of an operation. The same struct serves inference, cost, packing and running. */
 struct mls_op_call {
@@ -83,7 +90,7 @@ struct mls_op_call {
     const void *packed; /* what `pack` made, or NULL */
     void *scratch;      /* scratch_bytes() bytes aligned to 64 while `run` runs; undefined content */
     const char *kernel; /* set by `run`: name of the kernel that did it, static, or NULL */
-    const void *fused;  /* passes may attach what else this step does (an activation); NULL: nothing */
+    const struct mls_epilogue *fused; /* what to do to output 0 besides (EPILOGUE rows), or NULL */
 };
 
 /* What packing and running may use. `error` is never NULL. */
@@ -124,6 +131,14 @@ struct mls_op_row {
      */
     enum mls_status (*pack)(const struct mls_op_call *call, struct mls_op_env *env, struct mls_arena *arena,
                             const void **ret_packed, size_t *ret_packed_bytes);
+
+    /*
+     * Says how to do this operation in place on ranges of parameter `param`, which has the type of output 0,
+     * so that the step that computes that parameter can do it too. Absent or false: it cannot be done so.
+     * Static types only; only constants have data. *ret_fused borrows the tensors of the call.
+     */
+    bool (*fuse)(const struct mls_op_call *call, const struct mls_kernels *kernels, unsigned param,
+                 struct mls_fused_op *ret_fused);
 
     /* Computes the outputs. All inputs have data (or no elements); outputs have memory unless ALLOCATES. */
     enum mls_status (*run)(struct mls_op_call *call, struct mls_op_env *env);

@@ -116,7 +116,7 @@ enum mls_status mls_op_check_params(const struct mls_op_row *row, const struct m
         if (status != MLS_OK)
             return status;
     }
-    if (!call->n_outputs)
+    if (!call->n_outputs && !(row->flags & MLS_OP_ALIAS_STATE)) /* write_state has none */
         return mls_op_fail(call, reterr, MLS_ERR_PROGRAM_INVALID, "it has no output");
     return MLS_OK;
 }

@@ -71,11 +71,12 @@ static enum mls_status infer_pad(const struct mls_op_call *call, struct mls_erro
         return MLS_OK;
     }
     if (!pad->data && mls_type_elems(&pad->type) != 0) {
-        /* a computed pad covers all dimensions */
-        if (pad->type.rank != 1 || (pad->type.dims[0] >= 0 && pad->type.dims[0] != 2 * (int64_t)x->rank))
-            return mls_op_fail(call, reterr, MLS_ERR_OP_SHAPE, "a computed pad must have %u elements",
-                               2u * x->rank);
-        for (unsigned i = 0; i < x->rank; i++)
+        int64_t n = pad->type.rank == 1 ? pad->type.dims[0] : MLS_DIM_UNKNOWN;
+        if (n % 2 > 0 || n / 2 > x->rank || (pad->type.rank != 1 && pad->type.rank != MLS_RANK_UNKNOWN))
+            return mls_op_fail(call, reterr, MLS_ERR_OP_SHAPE,
+                               "pad must have two elements for each of at most %u dimensions",
+                               (unsigned)x->rank);
+        for (unsigned i = n < 0 ? 0 : x->rank - (unsigned)(n / 2); i < x->rank; i++)
             type.dims[i] = MLS_DIM_UNKNOWN;
         mls_op_out(call, 0)->type = type;
         return MLS_OK;

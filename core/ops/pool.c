@@ -137,6 +137,7 @@ static uint64_t flops_pool(const struct mls_op_call *call)
 static const struct mls_op_row rows[] = {
     {.name = "avg_pool",
      .since = 5,
+     .flags = MLS_OP_EPILOGUE,
      .params = {POOL_PARAMS, [P_EXCLUDE_PADDING] = {"exclude_padding_from_average", MLS_T_BOOL,
                                                     MLS_PARAM_CONST | MLS_PARAM_OPTIONAL, 0}},
      .infer = infer_pool,
@@ -145,6 +146,7 @@ static const struct mls_op_row rows[] = {
      .run = run_avg_pool},
     {.name = "max_pool",
      .since = 5,
+     .flags = MLS_OP_EPILOGUE,
      .params = {POOL_PARAMS},
      .infer = infer_pool,
      .flops = flops_pool,
@@ -152,6 +154,7 @@ static const struct mls_op_row rows[] = {
      .run = run_max_pool},
     {.name = "l2_pool",
      .since = 5,
+     .flags = MLS_OP_EPILOGUE,
      .params = {POOL_PARAMS},
      .infer = infer_l2_pool,
      .flops = flops_pool,

@@ -1,5 +1,4 @@
-/* softmax.c: softmax along one axis. Five operations per element: maximum, difference, exponential, sum,
- * quotient. */
+/* softmax.c: softmax along one axis. Counted per element: maximum, difference, exponential, sum, quotient. */
 #include "kernels/softmax/softmax.h"
 
 #include "ops/axes.h"
@@ -7,7 +6,7 @@
 
 enum { X_PARAM, AXIS_PARAM };
 
-_Static_assert((int)MLS_COLUMN_BLOCK <= (int)MLS_SOFTMAX_COLUMNS, "a block of columns is one call of the kernel");
+_Static_assert((int)MLS_COLUMN_BLOCK <= (int)MLS_SOFTMAX_COLUMNS, "a block is one call of the kernel");
 
 static enum mls_status infer_softmax(const struct mls_op_call *call, struct mls_error *reterr)
 {

@@ -12,7 +12,7 @@ const struct mls_program *builder_program(const struct builder *builder)
     return &builder->shared->model->program;
 }
 
-static const struct mls_function *function_of(const struct builder *builder)
+const struct mls_function *builder_function(const struct builder *builder)
 {
     return &builder_program(builder)->functions[builder->shared->function.i];
 }
@@ -20,15 +20,15 @@ static const struct mls_function *function_of(const struct builder *builder)
 enum mls_status builder_out_of_memory(struct builder *builder)
 {
     return mls_fail(builder->error, MLS_ERR_MEMORY, "cannot plan function '%s': out of memory",
-                    function_of(builder)->name);
+                    builder_function(builder)->name);
 }
 
 enum mls_status builder_fail(struct builder *builder, const struct mls_op *op, enum mls_status status,
                              const char *reason)
 {
     mls_fail(builder->error, status, "cannot load operation '%s' (%s) of function '%s': %s", op->name,
-             op->type, function_of(builder)->name, reason);
-    mls_error_operation(builder->error, function_of(builder)->name, op->name);
+             op->type, builder_function(builder)->name, reason);
+    mls_error_operation(builder->error, builder_function(builder)->name, op->name);
     return status;
 }
 
@@ -158,9 +158,9 @@ enum mls_status builder_work(struct builder *builder, mls_op_id op_id, struct op
         .arguments = MLS_NEW_ARRAY(arena, n, struct plan_argument),
         .outputs = MLS_NEW_ARRAY(arena, op->n_outputs, uint32_t),
         .call = {.row = row,
-                 .function = function_of(builder)->name,
+                 .function = builder_function(builder)->name,
                  .name = op->name,
-                 .opset = function_of(builder)->opset,
+                 .opset = builder_function(builder)->opset,
                  .n_outputs = op->n_outputs,
                  .args = MLS_NEW_ARRAY(arena, n, struct mls_arg),
                  .outputs = MLS_NEW_ARRAY(arena, op->n_outputs, struct mls_tensor *)},
@@ -193,9 +193,9 @@ static enum mls_status check_declared(struct builder *builder, const struct op_w
         mls_fail(builder->error, MLS_ERR_OP_SHAPE,
                  "cannot load operation '%s' (%s) of function '%s': the program declares its output as %s, "
                  "but it computes %s",
-                 work->op->name, work->op->type, function_of(builder)->name,
+                 work->op->name, work->op->type, builder_function(builder)->name,
                  mls_type_format(&declared, want, sizeof want), mls_type_format(found, have, sizeof have));
-        mls_error_operation(builder->error, function_of(builder)->name, work->op->name);
+        mls_error_operation(builder->error, builder_function(builder)->name, work->op->name);
         return MLS_ERR_OP_SHAPE;
     }
     return MLS_OK;
@@ -253,80 +253,6 @@ static void choose_storage(struct builder *builder, const struct op_work *work, 
     }
 }
 
-static struct mls_step_operand operand(const struct builder *builder, uint32_t slot, const char *parameter)
-{
-    const struct plan_slot *used = &builder->plan->slots[slot];
-    return (struct mls_step_operand){.name = used->name,
-                                     .parameter = parameter,
-                                     .type = used->tensor.type,
-                                     .constant = used->storage == PLAN_CONSTANT};
-}
-
-/* What reports show of a step, apart from memory, which plan_place adds. */
-static bool describe(struct builder *builder, const struct op_work *work, uint32_t index)
-{
-    struct mls_arena *arena = builder->plan->arena;
-    const struct frame *frame = &builder->frames[builder->depth];
-    uint32_t n_inputs = 0;
-    for (uint32_t i = 0; i < work->n_arguments; i++)
-        n_inputs += work->arguments[i].n;
-    struct mls_step_operand *inputs = MLS_NEW_ARRAY(arena, n_inputs, struct mls_step_operand);
-    struct mls_step_operand *outputs = MLS_NEW_ARRAY(arena, work->call.n_outputs, struct mls_step_operand);
-    mls_op_id *fused = MLS_NEW(arena, mls_op_id);
-    const char *path = mls_arena_printf(arena, "%s/%s", frame->path, work->op->name);
-    if (!inputs || !outputs || !fused || !path)
-        return false;
-    for (uint32_t i = 0, n = 0; i < work->n_arguments; i++)
-        for (uint32_t j = 0; j < work->arguments[i].n; j++)
-            inputs[n++] = operand(builder, work->arguments[i].slots[j], work->row->params[i].name);
-    for (uint32_t i = 0; i < work->call.n_outputs; i++)
-        outputs[i] = operand(builder, work->outputs[i], "");
-    fused->i = (uint32_t)(work->op - builder_program(builder)->ops);
-    struct mls_step *info = &builder->plan->infos[index];
-    *info = (struct mls_step){
-        .index = index,
-        .op = *fused,
-        .function = function_of(builder)->name,
-        .path = path,
-        .type = work->op->type,
-        .name = work->op->name,
-        .depth = builder->depth,
-        .control = work->row->flags & MLS_OP_CONTROL,
-        .dynamic = builder->plan->steps[index].dynamic,
-        .inputs = inputs,
-        .n_inputs = n_inputs,
-        .outputs = outputs,
-        .n_outputs = work->call.n_outputs,
-        .fused = fused,
-        .n_fused = 1,
-        .scratch_bytes = builder->plan->steps[index].scratch_bytes,
-    };
-    if (builder->plan->steps[index].view)
-        info->kernel = "view";
-    return true;
-}
-
-/* Bytes that one execution moves: each operand once, whole; views move nothing. */
-static void add_cost(struct builder *builder, const struct op_work *work, uint32_t index)
-{
-    struct mls_step *info = &builder->plan->infos[index];
-    if (info->dynamic || info->control || builder->plan->steps[index].view)
-        return;
-    for (uint32_t i = 0; i < info->n_inputs; i++)
-        if (info->inputs[i].type.kind == MLS_KIND_TENSOR && info->inputs[i].type.dtype != MLS_TEXT &&
-            mls_type_is_static(&info->inputs[i].type))
-            info->cost.bytes_read += mls_type_bytes(&info->inputs[i].type);
-    bool known = true;
-    for (uint32_t i = 0; i < info->n_inputs; i++)
-        known = known &&
-                (info->inputs[i].type.kind == MLS_KIND_LIST || mls_type_is_static(&info->inputs[i].type));
-    for (uint32_t i = 0; i < info->n_outputs; i++)
-        if (info->outputs[i].type.kind != MLS_KIND_LIST)
-            info->cost.bytes_written += mls_type_bytes(&info->outputs[i].type);
-    if (work->row->flops && known)
-        info->cost.flops = work->row->flops(&work->call);
-}
-
 uint32_t builder_emit(struct builder *builder, const struct op_work *work)
 {
     struct mls_arena *arena = builder->plan->arena;
@@ -359,10 +285,7 @@ uint32_t builder_emit(struct builder *builder, const struct op_work *work)
                 return PLAN_NONE;
     if (step->view)
         builder_use(builder, work->outputs[0], index);
-    if (!describe(builder, work, index))
-        return PLAN_NONE;
-    add_cost(builder, work, index);
-    return index;
+    return plan_describe(builder, work, index) ? index : PLAN_NONE;
 }
 
 static enum mls_status plan_op(struct builder *builder, mls_op_id op_id)
@@ -375,15 +298,17 @@ static enum mls_status plan_op(struct builder *builder, mls_op_id op_id)
     if (plan_folded_before(builder, op_id))
         return MLS_OK;
     struct op_work work;
-    bool folded = false;
+    bool done = false;
     enum mls_status status = builder_work(builder, op_id, &work);
     if (!status)
         status = infer(builder, &work);
     if (!status)
-        status = plan_fold(builder, &work, &folded);
-    if (!status && !folded)
+        status = plan_fold(builder, &work, &done);
+    if (!status && !done)
+        status = plan_fuse(builder, &work, &done);
+    if (!status && !done)
         status = plan_pack(builder, &work);
-    if (!status && !folded && builder_emit(builder, &work) == PLAN_NONE)
+    if (!status && !done && builder_emit(builder, &work) == PLAN_NONE)
         status = builder_out_of_memory(builder);
     return status;
 }
@@ -415,7 +340,7 @@ enum mls_status builder_block(struct builder *builder, mls_block_id block_id, ui
     if (builder->depth + 1 >= MLS_LIMIT_BLOCK_DEPTH)
         return mls_fail(builder->error, MLS_ERR_LIMIT,
                         "cannot plan function '%s': its blocks are nested too deeply",
-                        function_of(builder)->name);
+                        builder_function(builder)->name);
     const char *path =
         mls_arena_printf(builder->plan->arena, "%s.%s", builder->plan->infos[control].path, label);
     if (!path)
@@ -441,7 +366,7 @@ enum mls_status builder_block(struct builder *builder, mls_block_id block_id, ui
 static enum mls_status add_inputs(struct builder *builder, const struct mls_shape *shapes)
 {
     const struct mls_interface *interface = builder->shared->interface;
-    const struct mls_block *block = &builder_program(builder)->blocks[function_of(builder)->block.i];
+    const struct mls_block *block = &builder_program(builder)->blocks[builder_function(builder)->block.i];
     struct mls_plan *plan = builder->plan;
     uint32_t *inputs = MLS_NEW_ARRAY(plan->arena, interface->n_inputs, uint32_t);
     uint32_t *states = MLS_NEW_ARRAY(plan->arena, interface->n_states, uint32_t);
@@ -462,7 +387,7 @@ static enum mls_status add_inputs(struct builder *builder, const struct mls_shap
         if (j == n)
             return mls_fail(builder->error, MLS_ERR_INTERFACE_MISMATCH,
                             "cannot plan function '%s': its input '%s' is not in the model's description",
-                            function_of(builder)->name, value->name);
+                            builder_function(builder)->name, value->name);
         if (!state) {
             type.rank = shapes[j].rank;
             memcpy(type.dims, shapes[j].dims, sizeof type.dims);
@@ -480,7 +405,7 @@ static enum mls_status find_outputs(struct builder *builder)
 {
     const struct mls_interface *interface = builder->shared->interface;
     const struct mls_program *program = builder_program(builder);
-    const struct mls_block *block = &program->blocks[function_of(builder)->block.i];
+    const struct mls_block *block = &program->blocks[builder_function(builder)->block.i];
     uint32_t *outputs = MLS_NEW_ARRAY(builder->plan->arena, interface->n_outputs, uint32_t);
     if (!outputs)
         return builder_out_of_memory(builder);
@@ -496,7 +421,7 @@ static enum mls_status find_outputs(struct builder *builder)
             return mls_fail(
                 builder->error, MLS_ERR_INTERFACE_MISMATCH,
                 "cannot plan function '%s': it does not compute the output '%s' of the model's description",
-                function_of(builder)->name, interface->outputs[i].name);
+                builder_function(builder)->name, interface->outputs[i].name);
         builder_use(builder, outputs[i], end);
         builder->plan->slots[plan_root(builder->plan, outputs[i])].block_output = true;
     }
@@ -516,7 +441,7 @@ static enum mls_status finish(struct builder *builder)
     if (needed > builder->shared->max_memory_bytes) {
         mls_fail(builder->error, MLS_ERR_MEMORY,
                  "cannot plan function '%s': one prediction needs %llu MiB, the limit is %llu MiB",
-                 function_of(builder)->name, (unsigned long long)(needed >> 20),
+                 builder_function(builder)->name, (unsigned long long)(needed >> 20),
                  (unsigned long long)(builder->shared->max_memory_bytes >> 20));
         mls_error_hint(builder->error, "use smaller input shapes, or raise the limit");
         return MLS_ERR_MEMORY;
@@ -536,9 +461,10 @@ static bool make_tables(struct builder *builder, const struct mls_shape *shapes)
     plan->infos = MLS_NEW_ARRAY(plan->arena, program->n_ops, struct mls_step);
     plan->shapes = MLS_NEW_ARRAY(plan->arena, n_inputs, struct mls_shape);
     builder->live = calloc(program->n_ops ? program->n_ops : 1, sizeof *builder->live);
+    builder->n_uses = calloc(program->n_values ? program->n_values : 1, sizeof *builder->n_uses);
     builder->slot_of_value =
         malloc((program->n_values ? program->n_values : 1) * sizeof *builder->slot_of_value);
-    if (!plan->slots || !plan->steps || !plan->infos || !plan->shapes || !builder->live ||
+    if (!plan->slots || !plan->steps || !plan->infos || !plan->shapes || !builder->live || !builder->n_uses ||
         !builder->slot_of_value)
         return false;
     memset(builder->slot_of_value, 0xff, program->n_values * sizeof *builder->slot_of_value);
@@ -562,7 +488,7 @@ enum mls_status plan_build(struct plan_shared *shared, const struct mls_shape *s
     }
     builder.plan->arena = arena;
     builder.frames[0] =
-        (struct frame){.block = entry, .control = PLAN_NONE, .path = function_of(&builder)->name};
+        (struct frame){.block = entry, .control = PLAN_NONE, .path = builder_function(&builder)->name};
     mls_progress_at(shared->progress, MLS_STAGE_PASSES, 0, 1);
     enum mls_status status = MLS_OK;
     if (!make_tables(&builder, shapes) || !plan_mark_live(&builder))
@@ -577,6 +503,7 @@ enum mls_status plan_build(struct plan_shared *shared, const struct mls_shape *s
     if (!status)
         status = finish(&builder);
     free(builder.live);
+    free(builder.n_uses);
     free(builder.slot_of_value);
     if (status)
         plan_free(builder.plan);

@@ -23,7 +23,8 @@ struct builder {
     struct plan_shared *shared;
     struct mls_plan *plan;
     uint32_t *slot_of_value;
-    bool *live; /* by op index: its results matter */
+    bool *live;       /* by op index: its results matter */
+    uint32_t *n_uses; /* by value index: by operations that matter, and as a block's output */
     struct frame frames[MLS_LIMIT_BLOCK_DEPTH + 1];
     uint32_t depth;
     struct mls_error *error; /* never NULL */
@@ -40,6 +41,7 @@ struct op_work {
 };
 
 const struct mls_program *builder_program(const struct builder *builder);
+const struct mls_function *builder_function(const struct builder *builder);
 enum mls_status builder_out_of_memory(struct builder *builder);
 enum mls_status builder_fail(struct builder *builder, const struct mls_op *op, enum mls_status status,
                              const char *reason);
@@ -86,5 +88,15 @@ bool plan_constant(struct builder *builder, uint32_t slot, mls_value_id value);
 /* plan_pack: the packed weights of an operation, made on first need. */
 enum mls_status plan_pack(struct builder *builder, struct op_work *work);
 
-/* plan_mark_live: finds the operations whose results matter; false when out of memory (live.c). */
+/* plan_fuse: gives an operation to the step that computes its input, if that can do both. *ret_fused false:
+ * it needs a step of its own (fuse.c). */
+enum mls_status plan_fuse(struct builder *builder, struct op_work *work, bool *ret_fused);
+
+/* plan_describe: fills the public description of a fresh step; false when out of memory (describe.c). */
+bool plan_describe(struct builder *builder, const struct op_work *work, uint32_t index);
+/* plan_describe_fused: adds an operation that the step does too, on its own result in place of `param`. */
+bool plan_describe_fused(struct builder *builder, const struct op_work *work, unsigned param, uint32_t index);
+
+/* plan_mark_live: finds the operations whose results matter, and counts uses; false when out of memory
+ * (live.c). */
 bool plan_mark_live(struct builder *builder);

@@ -53,9 +53,11 @@ static bool all_known(const struct builder *builder, const struct op_work *work,
     for (uint32_t i = 0; i < work->n_arguments; i++) {
         for (uint32_t j = 0; j < work->arguments[i].n; j++) {
             const struct plan_slot *slot = &builder->plan->slots[work->arguments[i].slots[j]];
-            if (slot->storage != PLAN_CONSTANT)
+            bool known = slot->storage == PLAN_CONSTANT ||
+                         ((work->row->flags & MLS_OP_TYPE_ONLY) && mls_type_is_static(&slot->tensor.type));
+            if (!known)
                 return false;
-            *ret_shape_free = *ret_shape_free && slot->shape_free;
+            *ret_shape_free = *ret_shape_free && slot->storage == PLAN_CONSTANT && slot->shape_free;
             size_t bytes = mls_type_bytes(&slot->tensor.type);
             if (!mls_add_size(*ret_input_bytes, bytes, ret_input_bytes))
                 return false;
@@ -93,16 +95,22 @@ static enum mls_status run_now(struct builder *builder, struct op_work *work, st
                              .heap = &heap,
                              .random_state = &random_state,
                              .error = builder->error};
+    size_t packed_bytes, rounded;
+    enum mls_status status = MLS_OK;
+    if (work->row->pack) /* into the plan's arena: it is used this once */
+        status = work->row->pack(call, &env, builder->plan->arena, &call->packed, &packed_bytes);
+    if (status)
+        return status;
     size_t scratch_bytes = work->row->scratch_bytes ? work->row->scratch_bytes(call, &env) : 0;
-    size_t rounded;
     if (!mls_align_up(scratch_bytes, WEIGHT_ALIGN, &rounded))
         return builder_out_of_memory(builder);
     call->scratch = rounded ? aligned_alloc(WEIGHT_ALIGN, rounded) : NULL;
     if (rounded && !call->scratch)
         return builder_out_of_memory(builder);
-    enum mls_status status = work->row->run(call, &env);
+    status = work->row->run(call, &env);
     free(call->scratch);
     call->scratch = NULL;
+    call->packed = NULL;
     return status;
 }
 

@@ -20,8 +20,10 @@ static void mark_op(struct builder *builder, struct worklist *list, mls_op_id op
 static void mark_values(struct builder *builder, struct worklist *list, const mls_value_id *values,
                         uint32_t n)
 {
-    for (uint32_t i = 0; i < n; i++)
+    for (uint32_t i = 0; i < n; i++) {
+        builder->n_uses[values[i].i]++;
         mark_op(builder, list, builder_program(builder)->values[values[i].i].producer);
+    }
 }
 
 static void mark_needs(struct builder *builder, struct worklist *list, const struct mls_op *op)

@@ -9,6 +9,7 @@
 #include "base/arena.h"
 #include "core/session.h"
 #include "ops/op.h"
+#include "ops/fused.h"
 
 #define PLAN_NONE UINT32_MAX
 
@@ -56,6 +57,12 @@ struct plan_argument {
     bool dies;
 };
 
+/* An operation that a step does to its own result. */
+struct plan_fused {
+    struct mls_fused_op op; /* its operand is the plan's tensor: a run has its own */
+    uint32_t operand;       /* slot, or PLAN_NONE */
+};
+
 struct plan_step {
     const struct mls_op_row *row;
     struct plan_argument *arguments; /* by parameter of the row */
@@ -70,6 +77,8 @@ struct plan_step {
     bool dynamic;
     bool view; /* nothing to do: the output lies where the input lies */
     const void *packed;
+    struct plan_fused *fused; /* in order */
+    uint32_t n_fused;
     uint64_t scratch_bytes;
     uint32_t *releases; /* dynamic slots that nobody reads after this step */
     uint32_t n_releases;
@@ -99,6 +108,7 @@ struct plan_shared {
     const struct mls_interface *interface;
     mls_function_id function;
     enum mls_precision precision;
+    bool no_fusion;
     uint64_t max_memory_bytes;
     struct mls_kernels kernels;
     struct mls_pool *pool;
@@ -144,8 +154,8 @@ bool plan_find_releases(struct mls_plan *plan);
 bool plan_place(struct mls_plan *plan);
 
 /*
- * plan_arena_create: an arena for what is made from the model's content: a secret one when the package is sealed. NULL when
- * out of memory.
+ * plan_arena_create: an arena for what is made from the model's content: a secret one when the package is
+ * sealed. NULL when out of memory.
  */
 struct mls_arena *plan_arena_create(const struct mls_model *model);
 

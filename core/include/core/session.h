@@ -24,6 +24,7 @@ struct mls_session_options {
     bool cpu_capped;                    /* whether `cpu` holds a cap */
     enum mls_isa cpu;                   /* highest instruction set to use, when capped */
     enum mls_precision precision;
+    bool no_fusion;                     /* a step for each operation; the results are the same */
     uint64_t max_memory_bytes;          /* refuse plans above it; 0: three quarters of the machine's memory */
     const struct mls_progress *progress;
 };
