@@ -54,8 +54,8 @@ static struct text export_as(const char *name, enum mls_status expected)
     fake_add(&run, 2, 13000, 15000);
     fake_add(&run, 3, 15000, 18000);
     fake_add(&run, 1, 12000, 20000);
-    run.time = (struct mls_run_time){.end_ticks = fake_ticks(30000), .ops_ticks = fake_ticks(15000),
-                                     .dispatch_ticks = fake_ticks(15000)};
+    run.time = (struct mls_run_time){
+        .end_ticks = fake_ticks(30000), .ops_ticks = fake_ticks(15000), .dispatch_ticks = fake_ticks(15000)};
     struct mls_recorder *recorder = mls_recorder_create(0);
     struct mls_profile *profile;
     const struct mls_profile_options options = {.max_trace_events = 100};
@@ -66,7 +66,8 @@ static struct text export_as(const char *name, enum mls_status expected)
     struct mls_loaded loaded = {.model = &model, .function = {MLS_NO_INDEX}};
     loaded.stages[MLS_STAGE_OPEN] = (struct mls_stage_time){.entered = true, .ns = 7};
     static const char *const reasons[] = {"too \"wide\"", "x;y"};
-    const struct mls_step_note notes[FAKE_STEPS] = {{.predicted_unit = "ANE", .unit_confidence = "low", .reasons = reasons, .n_reasons = 2}};
+    const struct mls_step_note notes[FAKE_STEPS] = {
+        {.predicted_unit = "ANE", .unit_confidence = "low", .reasons = reasons, .n_reasons = 2}};
     struct mls_environment environment = mls_environment_read("1", "");
     const struct mls_document document = {
         .environment = &environment, .loaded = &loaded, .profile = profile, .notes = notes};
@@ -94,15 +95,17 @@ static void json_has_the_parts_of_the_contract(void **state)
     (void)state;
     json_t *root = parse("json");
     assert_string_equal(json_string_value(json_object_get(root, "schema")), "mlscope.profile");
-    static const char *const parts[] = {"environment", "model", "load", "predict", "wall", "memory", "ops", "findings"};
+    static const char *const parts[] = {"environment", "model",  "load", "predict",
+                                        "wall",        "memory", "ops",  "findings"};
     for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++)
         assert_non_null(json_object_get(root, parts[i]));
     const json_t *op = json_array_get(json_object_get(root, "ops"), 0);
     static const char *const keys[] = {
-        "index",   "function", "path",       "type",          "name",   "kernel",         "runs",  "first_ns", "min_ns",
-        "p50_ns",  "p90_ns",   "p99_ns",     "mean_ns",       "std_ns", "share",          "start_ns", "flops", "bytes_read",
-        "bytes_written", "gflops", "gbytes_per_s", "bound", "inputs", "outputs", "unit", "predicted_unit", "unit_confidence",
-        "reasons", "fused"};
+        "index",    "function", "path",    "type",       "name",           "kernel",          "runs",
+        "first_ns", "min_ns",   "p50_ns",  "p90_ns",     "p99_ns",         "mean_ns",         "std_ns",
+        "share",    "start_ns", "flops",   "bytes_read", "bytes_written",  "gflops",          "gbytes_per_s",
+        "bound",    "inputs",   "outputs", "unit",       "predicted_unit", "unit_confidence", "reasons",
+        "fused"};
     for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++)
         assert_non_null(json_object_get(op, keys[i]));
     assert_string_equal(json_string_value(json_object_get(op, "name")), "a,\"b\"");
@@ -134,10 +137,11 @@ static void json_replaces_bytes_that_are_no_utf8(void **state)
 static void csv_begins_with_the_fixed_columns(void **state)
 {
     (void)state;
-    static const char header[] =
-        "op_index,function,path,type,name,runs,min_ns,p50_ns,p90_ns,p99_ns,mean_ns,std_ns,first_ns,share,cum_share,flops,"
-        "bytes_read,bytes_written,peak_bytes_after,in_shapes,out_shapes,dtype,predicted_unit,unit_confidence,reasons,kernel,"
-        "start_ns,gflops,gbytes_per_s,bound,unit,fused\n";
+    static const char header[] = "op_index,function,path,type,name,runs,min_ns,p50_ns,p90_ns,p99_ns,mean_ns,"
+                                 "std_ns,first_ns,share,cum_share,flops,"
+                                 "bytes_read,bytes_written,peak_bytes_after,in_shapes,out_shapes,dtype,"
+                                 "predicted_unit,unit_confidence,reasons,kernel,"
+                                 "start_ns,gflops,gbytes_per_s,bound,unit,fused\n";
     struct text text = export_as("csv", MLS_OK);
     assert_memory_equal(text.bytes, header, sizeof header - 1);
     free(text.bytes);
@@ -173,7 +177,8 @@ static void trace_slices_of_a_thread_nest(void **state)
     double begin = 0, end = 0;
     size_t n_slices = 0, i;
     json_t *event;
-    json_array_foreach(events, i, event) {
+    json_array_foreach(events, i, event)
+    {
         const char *category = json_string_value(json_object_get(event, "cat"));
         double ts = json_number_value(json_object_get(event, "ts"));
         double dur = json_number_value(json_object_get(event, "dur"));

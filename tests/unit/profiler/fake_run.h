@@ -1,6 +1,6 @@
 /*
- * fake_run.h: stands in for the executor: a plan of four steps, of which step 1 is a loop around 2 and 3, and a
- * prediction that reports what the test wrote down. Included once, by the test that needs it.
+ * fake_run.h: stands in for the executor: a plan of four steps, of which step 1 is a loop around 2 and 3, and
+ * a prediction that reports what the test wrote down. Included once, by the test that needs it.
  */
 #pragma once
 
@@ -24,20 +24,49 @@ struct mls_run {
     bool fails;
 };
 
-static struct mls_step_operand fake_operand = {.name = "x", .parameter = "", .type = {.dtype = MLS_FP16, .rank = 2, .dims = {2, 3}}};
+static struct mls_step_operand fake_operand = {
+    .name = "x", .parameter = "", .type = {.dtype = MLS_FP16, .rank = 2, .dims = {2, 3}}};
 
 static const mls_op_id fake_fused[] = {{0}, {1}};
 
 static struct mls_step fake_steps[FAKE_STEPS] = {
-    {.index = 0, .function = "main", .path = "main/a,\"b\"", .type = "conv", .name = "a,\"b\"", .fused = fake_fused, .n_fused = 2,
-     .cost = {.flops = 1000, .bytes_read = 500, .bytes_written = 500}, .inputs = &fake_operand, .n_inputs = 1,
-     .outputs = &fake_operand, .n_outputs = 1, .live_bytes_after = 64},
-    {.index = 1, .function = "main", .path = "main/loop", .type = "while_loop", .name = "loop", .control = true,
-     .fused = fake_fused, .n_fused = 1},
-    {.index = 2, .function = "main", .path = "main/loop.body/add", .type = "add", .name = "add", .depth = 1,
-     .fused = fake_fused, .n_fused = 1},
-    {.index = 3, .function = "main", .path = "main/loop.body/x;y<z>", .type = "mul", .name = "x;y<z>", .depth = 1,
-     .fused = fake_fused, .n_fused = 1},
+    {.index = 0,
+     .function = "main",
+     .path = "main/a,\"b\"",
+     .type = "conv",
+     .name = "a,\"b\"",
+     .fused = fake_fused,
+     .n_fused = 2,
+     .cost = {.flops = 1000, .bytes_read = 500, .bytes_written = 500},
+     .inputs = &fake_operand,
+     .n_inputs = 1,
+     .outputs = &fake_operand,
+     .n_outputs = 1,
+     .live_bytes_after = 64},
+    {.index = 1,
+     .function = "main",
+     .path = "main/loop",
+     .type = "while_loop",
+     .name = "loop",
+     .control = true,
+     .fused = fake_fused,
+     .n_fused = 1},
+    {.index = 2,
+     .function = "main",
+     .path = "main/loop.body/add",
+     .type = "add",
+     .name = "add",
+     .depth = 1,
+     .fused = fake_fused,
+     .n_fused = 1},
+    {.index = 3,
+     .function = "main",
+     .path = "main/loop.body/x;y<z>",
+     .type = "mul",
+     .name = "x;y<z>",
+     .depth = 1,
+     .fused = fake_fused,
+     .n_fused = 1},
 };
 
 size_t mls_plan_step_count(const struct mls_plan *plan)
@@ -58,11 +87,12 @@ struct mls_memory mls_plan_memory(const struct mls_plan *plan)
     return (struct mls_memory){.weights_bytes = 10};
 }
 
-enum mls_status mls_run_predict(struct mls_run *run, const struct mls_observer *observer, struct mls_run_time *ret_time,
-                                struct mls_error *reterr)
+enum mls_status mls_run_predict(struct mls_run *run, const struct mls_observer *observer,
+                                struct mls_run_time *ret_time, struct mls_error *reterr)
 {
     for (size_t i = 0; i < run->n_script; i++)
-        observer->step(observer->user, run->script[i].step, run->now + run->script[i].begin, run->now + run->script[i].end);
+        observer->step(observer->user, run->script[i].step, run->now + run->script[i].begin,
+                       run->now + run->script[i].end);
     if (run->fails)
         return mls_fail(reterr, MLS_ERR_CANCELLED, "cancelled");
     *ret_time = run->time;

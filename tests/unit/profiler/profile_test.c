@@ -136,7 +136,8 @@ static void a_failed_prediction_leaves_nothing(void **state)
     begin(&fixture, 0, NULL);
     write_prediction(&fixture.run);
     fixture.run.fails = true;
-    assert_int_equal(mls_recorder_predict(fixture.recorder, &fixture.run, true, NULL, NULL), MLS_ERR_CANCELLED);
+    assert_int_equal(mls_recorder_predict(fixture.recorder, &fixture.run, true, NULL, NULL),
+                     MLS_ERR_CANCELLED);
     mls_profile_collect(fixture.profile, fixture.recorder);
     assert_int_equal(mls_profile_predictions(fixture.profile).runs, 0);
     end(&fixture);
@@ -185,7 +186,8 @@ static void a_trace_keeps_whole_predictions_up_to_its_limit(void **state)
     mls_profile_collect(fixture.profile, fixture.recorder);
     size_t n_events, n_predictions;
     const struct mls_trace_event *events = mls_profile_trace(fixture.profile, &n_events);
-    const struct mls_trace_prediction *predictions = mls_profile_trace_predictions(fixture.profile, &n_predictions);
+    const struct mls_trace_prediction *predictions =
+        mls_profile_trace_predictions(fixture.profile, &n_predictions);
     assert_int_equal(n_events, 12);
     assert_int_equal(n_predictions, 2);
     assert_true(events[0].begin_ns >= predictions[0].begin_ns && events[5].end_ns <= predictions[0].end_ns);

@@ -1,4 +1,5 @@
-/* Statistics of one series of durations. Expected percentiles are those of numpy.percentile on the same numbers. */
+/* Statistics of one series of durations. Expected percentiles are those of numpy.percentile on the same
+ * numbers. */
 #include "support/test.h"
 
 #include <stdlib.h>

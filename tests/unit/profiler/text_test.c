@@ -63,7 +63,8 @@ static bool append(void *user, const char *bytes, size_t length)
 static void columns_align_and_long_cells_are_cut(void **state)
 {
     (void)state;
-    static const struct mls_column columns[] = {{.title = "n", .right = true}, {.title = "name", .max_width = 6}, {.title = "x"}};
+    static const struct mls_column columns[] = {
+        {.title = "n", .right = true}, {.title = "name", .max_width = 6}, {.title = "x"}};
     struct mls_table *table = mls_table_create(columns, 3, false);
     mls_table_cell(table, "%d", 5);
     mls_table_cell(table, "%s", "münchen");
@@ -81,8 +82,8 @@ static void columns_align_and_long_cells_are_cut(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(durations_carry_the_unit_that_fits), cmocka_unit_test(sizes_are_in_powers_of_two),
-        cmocka_unit_test(counts_are_in_powers_of_ten),        cmocka_unit_test(strangers_text_becomes_safe),
+        cmocka_unit_test(durations_carry_the_unit_that_fits),   cmocka_unit_test(sizes_are_in_powers_of_two),
+        cmocka_unit_test(counts_are_in_powers_of_ten),          cmocka_unit_test(strangers_text_becomes_safe),
         cmocka_unit_test(columns_align_and_long_cells_are_cut),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,59 @@
+#!/usr/bin/env bash
+# Plays every tests/screens/*.keys without a terminal and compares the last screen with the expected one, at three sizes
+# and glyph sets. A line "# model broken" in a .keys file plays it on a file that is no model.
+#   tests/screens/screens_test.sh           compares
+#   tests/screens/screens_test.sh --renew   writes the expected screens anew
+set -u
+here=$(cd "$(dirname "$0")" && pwd)
+program=${MLSCOPE:-}
+model=$here/../demo/digits.mlpackage
+[ -x "$program" ] && [ -e "$model" ] || exit 77
+program=$(realpath "$program")
+export LC_ALL=C.UTF-8 NO_COLOR=
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+ln -s "$(realpath "$model")" "$work/digits.mlpackage"
+printf 'this is no model\n' >"$work/broken.mlmodel"
+cd "$work" || exit 1
+failed=0
+count=0
+
+# play KEYS EXPECTED OPTIONS...: one screen.
+play() {
+    local keys=$1 expected=$2 wanted=digits.mlpackage want_code=0 code
+    shift 2
+    if grep -q '^# model broken' "$keys"; then
+        wanted=broken.mlmodel
+        want_code=3
+    fi
+    { cat "$keys"; echo ":save-screen now.screen"; } >now.keys
+    rm -f now.screen
+    "$program" "$wanted" --script now.keys --deterministic --cpu generic --threads 1 --random-seed 1 "$@" 2>now.error
+    code=$?
+    if [ $code -ne $want_code ]; then
+        echo "FAIL $(basename "$expected"): exit code $code: $(cat now.error)"
+        failed=1
+        return
+    fi
+    count=$((count + 1))
+    if [ "${renew:-}" ]; then
+        cp now.screen "$expected"
+    elif ! diff -u "$expected" now.screen; then
+        echo "FAIL $(basename "$expected")"
+        failed=1
+    fi
+}
+
+[ "${1:-}" = --renew ] && renew=1
+for keys in "$here"/*.keys; do
+    name=${keys%.keys}
+    play "$keys" "$name.80x24.screen" --size 80x24
+    play "$keys" "$name.200x60.screen" --size 200x60
+    play "$keys" "$name.80x24.ascii.screen" --size 80x24 --ascii
+    if LC_ALL=C grep -q '[^ -~]' "$name.80x24.ascii.screen"; then
+        echo "FAIL $(basename "$name"): the ASCII screen holds other characters"
+        failed=1
+    fi
+done
+echo "$count screens compared"
+exit $failed

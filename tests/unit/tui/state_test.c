@@ -1,0 +1,189 @@
+#include <locale.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "app/frame.h"
+#include "app/live.h"
+#include "app/state.h"
+
+#define DEMO_MODEL MLS_TEST_DATA "/../demo/digits.mlpackage"
+
+struct screen {
+    struct mls_loader_options loader;
+    struct mls_live *live;
+    struct mls_state state;
+    struct mls_grid grid;
+};
+
+/* A screen on a model whose load is over, well or not. */
+static void start(struct screen *screen, const char *path)
+{
+    *screen = (struct screen){.loader = {.path = path, .threads = 1}};
+    screen->live = mls_live_start(&(struct mls_live_options){.loader = &screen->loader});
+    assert_non_null(screen->live);
+    assert_true(mls_state_init(&screen->state, mls_live_snapshot(screen->live), 80, 24, false));
+    while (mls_live_snapshot(screen->live)->phase == MLS_PHASE_LOADING) {
+        nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+        mls_live_update(screen->live, false);
+    }
+    mls_state_refresh(&screen->state);
+}
+
+static void stop(struct screen *screen)
+{
+    mls_state_done(&screen->state);
+    mls_live_free(screen->live);
+    mls_grid_done(&screen->grid);
+}
+
+static void draw(struct screen *screen, int columns, int rows)
+{
+    struct mls_cursor_place cursor;
+    screen->state.columns = columns;
+    screen->state.rows = rows;
+    assert_true(mls_grid_resize(&screen->grid, columns, rows));
+    mls_frame_draw(&screen->state, &screen->grid, &cursor);
+    assert_true(cursor.x < columns && cursor.y < rows);
+}
+
+static void press(struct screen *screen, const char *keys)
+{
+    for (; *keys; keys++)
+        mls_state_key(&screen->state, (unsigned char)*keys);
+}
+
+static void a_failed_load_shows_its_findings(void **state)
+{
+    (void)state;
+    struct screen screen;
+    start(&screen, "/nonexistent/model.mlpackage");
+    assert_int_equal(screen.state.current, MLS_VIEW_findings);
+    assert_non_null(screen.state.snapshot->error);
+    assert_true(screen.state.snapshot->report && screen.state.snapshot->report->n_findings > 0);
+    stop(&screen);
+}
+
+static void every_view_draws_at_every_size(void **state)
+{
+    (void)state;
+    static const int sizes[][2] = {{1, 1},    {39, 10},  {40, 10},   {41, 11},  {60, 20},
+                                   {79, 24},  {80, 23},  {80, 24},   {100, 30}, {139, 40},
+                                   {140, 40}, {200, 60}, {300, 100}, {300, 10}, {40, 100}};
+    struct screen screen;
+    start(&screen, DEMO_MODEL);
+    for (unsigned view = 0; view < MLS_VIEW_COUNT; view++)
+        for (unsigned detail = 0; detail < 3; detail++) {
+            mls_state_go(&screen.state, (enum mls_view_index)view);
+            mls_state_view(&screen.state)->detail = detail > 0;
+            mls_state_view(&screen.state)->full = detail > 1;
+            for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++)
+                draw(&screen, sizes[i][0], sizes[i][1]);
+        }
+    stop(&screen);
+}
+
+static void q_closes_what_is_on_top_and_quits_last(void **state)
+{
+    (void)state;
+    struct screen screen;
+    start(&screen, "/nonexistent/model.mlpackage");
+    press(&screen, "25?");
+    assert_int_equal(screen.state.current, MLS_VIEW_help);
+    press(&screen, "q");
+    assert_int_equal(screen.state.current, MLS_VIEW_memory);
+    press(&screen, "qqq");
+    assert_int_equal(screen.state.current, MLS_VIEW_overview);
+    assert_false(screen.state.quit);
+    press(&screen, "q");
+    assert_true(screen.state.quit);
+    stop(&screen);
+}
+
+static void esc_never_quits(void **state)
+{
+    (void)state;
+    struct screen screen;
+    start(&screen, "/nonexistent/model.mlpackage");
+    for (int i = 0; i < 40; i++)
+        mls_state_key(&screen.state, MLS_KEY_ESC);
+    assert_false(screen.state.quit);
+    stop(&screen);
+}
+
+static void a_wrong_filter_leaves_the_last_good_one(void **state)
+{
+    (void)state;
+    struct screen screen;
+    start(&screen, "/nonexistent/model.mlpackage");
+    press(&screen, "8");
+    assert_true(mls_state_command(&screen.state, ":filter severity=error"));
+    assert_false(mls_state_command(&screen.state, ":filter nothing>1"));
+    assert_true(screen.state.message_bad);
+    assert_string_equal(mls_state_view(&screen.state)->list.filter_text, "severity=error");
+    stop(&screen);
+}
+
+static void commands_that_are_unknown_say_so(void **state)
+{
+    (void)state;
+    struct screen screen;
+    start(&screen, "/nonexistent/model.mlpackage");
+    assert_false(mls_state_command(&screen.state, ":frobnicate"));
+    assert_non_null(strstr(screen.state.message, "frobnicate"));
+    assert_false(mls_state_command(&screen.state, ":goto"));
+    assert_false(mls_state_command(&screen.state, ":set refresh=1"));
+    assert_true(mls_state_command(&screen.state, ":set refresh=200"));
+    assert_int_equal(screen.state.refresh_ms, 200);
+    stop(&screen);
+}
+
+/* Keys at random, drawn after every few, on whatever loads here. */
+static void random_keys_do_no_harm(void **state)
+{
+    (void)state;
+    static const char *const paths[] = {"/nonexistent/model.mlpackage", DEMO_MODEL};
+    uint32_t random = 1;
+    for (unsigned p = 0; p < 2; p++) {
+        struct screen screen;
+        start(&screen, paths[p]);
+        for (unsigned i = 0; i < 6000; i++) {
+            random = random * 1664525u + 1013904223u;
+            mls_keycode key = random >> 16 & 1
+                                  ? MLS_KEY_FIRST + (random >> 18) % (MLS_KEY_LAST - MLS_KEY_FIRST)
+                                  : (random >> 18) % 127 + 1;
+            mls_state_key(&screen.state, key);
+            screen.state.quit = false;
+            screen.state.suspend = false;
+            if (i % 64 == 0) {
+                mls_live_update(screen.live, screen.state.frozen);
+                mls_state_refresh(&screen.state);
+                draw(&screen, 20 + (int)(random >> 8) % 200, 5 + (int)(random >> 20) % 60);
+            }
+        }
+        stop(&screen);
+    }
+}
+
+int main(void)
+{
+    setlocale(LC_CTYPE, "C.UTF-8");
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_failed_load_shows_its_findings),
+        cmocka_unit_test(every_view_draws_at_every_size),
+        cmocka_unit_test(q_closes_what_is_on_top_and_quits_last),
+        cmocka_unit_test(esc_never_quits),
+        cmocka_unit_test(a_wrong_filter_leaves_the_last_good_one),
+        cmocka_unit_test(commands_that_are_unknown_say_so),
+        cmocka_unit_test(random_keys_do_no_harm),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

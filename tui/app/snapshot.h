@@ -1,0 +1,70 @@
+/*
+ * snapshot.h: all that a view may show, at one moment. Plain data of the screen's thread; views only read it.
+ * What `loaded` points to does not change any more once it is there.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "diagnostics/engine.h"
+#include "diagnostics/placement.h"
+#include "profiler/loader.h"
+#include "profiler/memory.h"
+#include "profiler/profile.h"
+
+/* Phases of a screen's life: id, word shown. */
+#define MLS_PHASE_LIST(X) \
+    X(LOADING, "loading") \
+    X(RUNNING, "running") \
+    X(FAILED, "failed")
+
+enum mls_phase {
+#define X(id, text) MLS_PHASE_##id,
+    MLS_PHASE_LIST(X)
+#undef X
+        MLS_PHASE_COUNT
+};
+
+enum { MLS_SNAPSHOT_RECENT = 1024 };
+
+struct mls_snapshot {
+    enum mls_phase phase;
+    bool synthetic;                         /* measured numbers are replaced by fixed ones */
+    const char *path;                       /* MODEL as given */
+    struct mls_loader_progress progress;    /* while loading */
+    uint64_t stage_elapsed_ns;              /* in the stage of `progress`, as far as the screen saw it */
+    const struct mls_loaded *loaded;        /* NULL while loading; after a failure, what was made before it */
+    const struct mls_error *error;          /* of the load or of a prediction, or NULL */
+    const struct mls_package_info *package; /* or NULL */
+    struct mls_stage_time stages[MLS_STAGE_COUNT]; /* once loaded */
+    uint64_t load_ns;
+    struct mls_series_stats predictions;
+    struct mls_wall wall;
+    double rate_hz;
+    uint64_t lost;                         /* events */
+    double recent_ns[MLS_SNAPSHOT_RECENT]; /* durations of the latest predictions, oldest first */
+    size_t n_recent;
+    struct mls_memory_use memory;
+    struct mls_step_stats *steps;                                    /* parallel to the plan's steps */
+    size_t n_steps;                                                  /* 0 until there is a plan */
+    const struct mls_placement *placements[MLS_COMPUTE_UNITS_COUNT]; /* NULL where none could be made */
+    enum mls_precision precision;
+    enum mls_compute_units setting;  /* whose units are shown beside operations */
+    const struct mls_report *report; /* or NULL */
+};
+
+/* mls_snapshot_step: the plan's step with this index; below n_steps. */
+const struct mls_step *mls_snapshot_step(const struct mls_snapshot *snapshot, size_t index);
+
+/* mls_snapshot_placement: the prediction for the snapshot's setting, or NULL. */
+const struct mls_placement *mls_snapshot_placement(const struct mls_snapshot *snapshot);
+
+/* mls_snapshot_synthesize: replaces what was measured by numbers made from the plan's costs, for screens that
+ * can be compared. */
+void mls_snapshot_synthesize(struct mls_snapshot *snapshot, uint64_t n_predictions);
+
+/* mls_snapshot_hottest: the `n` steps with the largest shares, in descending order, into ret_steps; returns
+ * how many. */
+size_t mls_snapshot_hottest(const struct mls_snapshot *snapshot, size_t *ret_steps, size_t n);

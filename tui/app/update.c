@@ -1,0 +1,338 @@
+#include <stdio.h>
+#include <string.h>
+
+#include "app/state.h"
+
+/* ---- Prompts
+ * ---------------------------------------------------------------------------------------------------- */
+
+static void begin_prompt(struct mls_state *state, enum mls_mode mode, const char *text)
+{
+    struct mls_view *view = mls_state_view(state);
+    state->mode = mode;
+    state->saved_filter = view->list.filter;
+    state->saved_row = view->list.selected_row;
+    snprintf(state->saved_filter_text, sizeof state->saved_filter_text, "%s", view->list.filter_text);
+    mls_prompt_set(&state->prompt, text);
+}
+
+/* Filters and searches act while they are typed; under a filter that is wrong so far the one before it stays.
+ */
+static void preview(struct mls_state *state)
+{
+    struct mls_view *view = mls_state_view(state);
+    struct mls_rows rows = mls_view_rows(view);
+    if (state->mode == MLS_MODE_FILTER && mls_state_filter(state, state->prompt.text)) {
+        state->message[0] = '\0';
+    } else if (state->mode == MLS_MODE_FILTER) {
+        view->list.filter = state->saved_filter;
+        mls_listing_update(&view->list, &rows);
+    }
+    if (state->mode == MLS_MODE_SEARCH) {
+        snprintf(view->list.search_text, sizeof view->list.search_text, "%s", state->prompt.text);
+        mls_listing_select_row(&view->list, state->saved_row);
+        bool found = mls_listing_search(&view->list, &rows, 1, true);
+        state->message[0] = '\0';
+        if (!found && state->prompt.length_bytes)
+            mls_state_say(state, true, "not found");
+    }
+}
+
+static void cancel_prompt(struct mls_state *state)
+{
+    struct mls_view *view = mls_state_view(state);
+    if (state->mode == MLS_MODE_FILTER)
+        mls_state_filter(state, state->saved_filter_text);
+    if (state->mode == MLS_MODE_SEARCH) {
+        view->list.search_text[0] = '\0';
+        mls_listing_select_row(&view->list, state->saved_row);
+    }
+    state->mode = MLS_MODE_NORMAL;
+    state->message[0] = '\0';
+}
+
+static void finish_prompt(struct mls_state *state)
+{
+    enum mls_mode mode = state->mode;
+    char text[MLS_PROMPT_BYTES];
+    snprintf(text, sizeof text, "%s", state->prompt.text);
+    state->message[0] = '\0';
+    if (mode == MLS_MODE_FILTER && !mls_state_filter(state, text))
+        return; /* the prompt stays, the message says what is wrong */
+    state->mode = MLS_MODE_NORMAL;
+    if (mode == MLS_MODE_COMMAND)
+        mls_state_command(state, text);
+}
+
+static void prompt_key(struct mls_state *state, mls_keycode key)
+{
+    if (key == MLS_KEY_ENTER)
+        finish_prompt(state);
+    else if (key == MLS_KEY_ESC || key == MLS_KEY_CONTROL('g'))
+        cancel_prompt(state);
+    else if (key == MLS_KEY_CONTROL('c'))
+        state->quit = true;
+    else if (key == MLS_KEY_BACKSPACE && state->prompt.length_bytes == 0)
+        cancel_prompt(state);
+    else if (mls_prompt_key(&state->prompt, key))
+        preview(state);
+}
+
+/* ---- The menu of columns
+ * ---------------------------------------------------------------------------------------- */
+
+static void move_sort_choice(struct mls_state *state, int step)
+{
+    struct mls_rows rows = mls_view_rows(mls_state_view(state));
+    int count = (int)rows.n_columns + 1; /* run order stands first */
+    state->sort_choice = (state->sort_choice + 1 + step + count) % count - 1;
+}
+
+static void sort_key(struct mls_state *state, mls_keycode key)
+{
+    struct mls_view *view = mls_state_view(state);
+    struct mls_rows rows = mls_view_rows(view);
+    switch (mls_keymap_find(&state->keymap, key)) {
+    case MLS_REQUEST_UP:
+        move_sort_choice(state, -1);
+        return;
+    case MLS_REQUEST_DOWN:
+        move_sort_choice(state, 1);
+        return;
+    case MLS_REQUEST_OPEN:
+        mls_listing_sort(&view->list, &rows, state->sort_choice);
+        mls_listing_update(&view->list, &rows);
+        state->mode = MLS_MODE_NORMAL;
+        return;
+    case MLS_REQUEST_QUIT:
+        state->quit = true;
+        return;
+    case MLS_REQUEST_CLOSE:
+    case MLS_REQUEST_BACK:
+    case MLS_REQUEST_SORT_MENU:
+        state->mode = MLS_MODE_NORMAL;
+        return;
+    default:
+        return;
+    }
+}
+
+/* ---- Requests
+ * --------------------------------------------------------------------------------------------------- */
+
+static bool go_back(struct mls_state *state)
+{
+    if (state->n_back == 0)
+        return false;
+    state->current = state->back[--state->n_back];
+    mls_state_refresh(state);
+    return true;
+}
+
+static bool close_pane(struct mls_view *view)
+{
+    if (view->full) {
+        view->full = false;
+        return true;
+    }
+    if (view->detail && view->ops->detail && !view->ops->detail_open) {
+        view->detail = false;
+        return true;
+    }
+    return false;
+}
+
+static void step_back(struct mls_state *state)
+{
+    struct mls_view *view = mls_state_view(state);
+    if (view->list.search_text[0])
+        view->list.search_text[0] = '\0';
+    else if (view->list.filter_text[0])
+        mls_state_filter(state, "");
+    else if (!close_pane(view))
+        go_back(state);
+}
+
+static void open_row(struct mls_state *state)
+{
+    struct mls_view *view = mls_state_view(state);
+    mls_op_id op;
+    if (!view->ops->detail || view->list.n_order == 0)
+        return;
+    if (!view->detail)
+        view->detail = true;
+    else if (state->current != MLS_VIEW_operations && view->ops->op &&
+             view->ops->op(view, view->list.selected_row, &op))
+        mls_state_go_op(state, op);
+    else
+        view->full = !view->full;
+}
+
+static bool perform_move(struct mls_state *state, enum mls_request request)
+{
+    struct mls_listing *list = &mls_state_view(state)->list;
+    long page = list->page > 1 ? (long)list->page - 1 : 1;
+    switch (request) {
+    case MLS_REQUEST_UP:
+        mls_listing_move(list, -1);
+        return true;
+    case MLS_REQUEST_DOWN:
+        mls_listing_move(list, 1);
+        return true;
+    case MLS_REQUEST_PAGE_UP:
+        mls_listing_move(list, -page);
+        return true;
+    case MLS_REQUEST_PAGE_DOWN:
+        mls_listing_move(list, page);
+        return true;
+    case MLS_REQUEST_HALF_UP:
+        mls_listing_move(list, -(page + 1) / 2);
+        return true;
+    case MLS_REQUEST_HALF_DOWN:
+        mls_listing_move(list, (page + 1) / 2);
+        return true;
+    case MLS_REQUEST_FIRST:
+        mls_listing_move(list, -(long)list->n_order);
+        return true;
+    case MLS_REQUEST_LAST:
+        mls_listing_move(list, (long)list->n_order);
+        return true;
+    case MLS_REQUEST_LEFT:
+        list->pan = list->pan > state->columns / 4 ? list->pan - state->columns / 4 : 0;
+        return true;
+    case MLS_REQUEST_RIGHT:
+        list->pan = list->pan < MLS_GRID_SIDE_MAX ? list->pan + state->columns / 4 : list->pan;
+        return true;
+    default:
+        return false;
+    }
+}
+
+static bool perform_list(struct mls_state *state, enum mls_request request)
+{
+    struct mls_view *view = mls_state_view(state);
+    struct mls_rows rows = mls_view_rows(view);
+    switch (request) {
+    case MLS_REQUEST_OPEN:
+        open_row(state);
+        return true;
+    case MLS_REQUEST_SORT_MENU:
+        state->sort_choice = view->list.sort_column;
+        state->mode = MLS_MODE_SORT;
+        return true;
+    case MLS_REQUEST_FILTER:
+        begin_prompt(state, MLS_MODE_FILTER, view->list.filter_text);
+        return true;
+    case MLS_REQUEST_SEARCH:
+        begin_prompt(state, MLS_MODE_SEARCH, "");
+        return true;
+    case MLS_REQUEST_FOLLOW:
+        view->list.follow = !view->list.follow;
+        return true;
+    case MLS_REQUEST_SEARCH_NEXT:
+    case MLS_REQUEST_SEARCH_PREVIOUS:
+        if (!mls_listing_search(&view->list, &rows, request == MLS_REQUEST_SEARCH_NEXT ? 1 : -1, false))
+            mls_state_say(state, true,
+                          view->list.search_text[0] ? "not found"
+                                                    : "nothing was searched for yet: / searches");
+        return true;
+    case MLS_REQUEST_SORT_LEFT:
+    case MLS_REQUEST_SORT_RIGHT:
+        mls_listing_sort_beside(&view->list, &rows, request == MLS_REQUEST_SORT_RIGHT ? 1 : -1);
+        break;
+    case MLS_REQUEST_SORT_INVERT:
+        view->list.descending = !view->list.descending;
+        break;
+    default:
+        return false;
+    }
+    mls_listing_update(&view->list, &rows);
+    return true;
+}
+
+static void go_beside(struct mls_state *state, unsigned step)
+{
+    unsigned n = MLS_VIEW_COUNT - 1; /* help is not in the round */
+    unsigned from = state->current < n ? state->current : 0;
+    mls_state_go(state, (enum mls_view_index)((from + step) % n));
+}
+
+static void toggle_full(struct mls_state *state)
+{
+    struct mls_view *view = mls_state_view(state);
+    if (view->ops->detail && view->list.n_order) {
+        view->full = !view->full;
+        view->detail = true;
+    }
+}
+
+static void perform_any(struct mls_state *state, enum mls_request request)
+{
+    switch (request) {
+    case MLS_REQUEST_QUIT:
+        state->quit = true;
+        return;
+    case MLS_REQUEST_CLOSE:
+        if (!close_pane(mls_state_view(state)) && !go_back(state))
+            state->quit = true;
+        return;
+    case MLS_REQUEST_BACK:
+        step_back(state);
+        return;
+    case MLS_REQUEST_FREEZE:
+        state->frozen = !state->frozen;
+        state->frozen_ns = 0;
+        return;
+    case MLS_REQUEST_FULL:
+        toggle_full(state);
+        return;
+    case MLS_REQUEST_COMMAND:
+        begin_prompt(state, MLS_MODE_COMMAND, "");
+        return;
+    case MLS_REQUEST_NEXT_VIEW:
+        go_beside(state, 1);
+        return;
+    case MLS_REQUEST_PREVIOUS_VIEW:
+        go_beside(state, MLS_VIEW_COUNT - 2);
+        return;
+    case MLS_REQUEST_REDRAW:
+        state->redraw = true;
+        return;
+    case MLS_REQUEST_SUSPEND:
+        state->suspend = true;
+        return;
+    default:
+        for (unsigned i = 0; i < MLS_VIEW_COUNT; i++)
+            if (state->views[i].ops->request == request)
+                mls_state_go(state, (enum mls_view_index)i);
+    }
+}
+
+void mls_state_perform(struct mls_state *state, enum mls_request request)
+{
+    struct mls_view *view = mls_state_view(state);
+    if (request == MLS_REQUEST_NONE)
+        return;
+    bool own = view->ops->perform && view->ops->perform(view, request);
+    if (own) {
+        mls_state_refresh(state);
+        return;
+    }
+    if (view->ops->columns && (perform_move(state, request) || perform_list(state, request)))
+        return;
+    perform_any(state, request);
+}
+
+void mls_state_key(struct mls_state *state, mls_keycode key)
+{
+    if (state->mode == MLS_MODE_SORT) {
+        sort_key(state, key);
+        return;
+    }
+    if (state->mode != MLS_MODE_NORMAL) {
+        prompt_key(state, key);
+        return;
+    }
+    state->message[0] = '\0';
+    mls_state_perform(state, mls_keymap_find(&state->keymap, key));
+}

@@ -1,0 +1,64 @@
+#include <stdio.h>
+#include <string.h>
+
+#include "cli/cli.h"
+
+/* The options that `wanted` says yes to. */
+static void print_options(struct console *console,
+                          bool (*wanted)(const struct option_row *row, enum verb verb), enum verb verb)
+{
+    for (size_t i = 0; i < OPTION_COUNT; i++) {
+        const struct option_row *row = &option_rows[i];
+        if (!wanted(row, verb))
+            continue;
+        char left[64], letter[8] = "    ";
+        if (row->letter)
+            snprintf(letter, sizeof letter, "-%c, ", row->letter);
+        snprintf(left, sizeof left, "%s--%s%s%s", letter, row->name, row->value ? " " : "",
+                 row->value ? row->value : "");
+        console_printf(console, "  %-34s %s%s\n", left, row->help, row->repeat ? "; repeatable" : "");
+    }
+}
+
+static bool for_verb(const struct option_row *row, enum verb verb)
+{
+    return row->verbs & 1u << verb;
+}
+
+static bool for_all(const struct option_row *row, enum verb verb)
+{
+    (void)verb;
+    return row->verbs == UINT32_MAX;
+}
+
+static void help_on_all(struct console *console)
+{
+    console_printf(console, "mlscope: profiles and diagnoses Core ML models on any Linux machine\n\n");
+    for (size_t i = 0; i < VERB_COUNT; i++) {
+        char left[40];
+        const struct verb_row *row = &verb_rows[i];
+        snprintf(left, sizeof left, "mlscope %s%s%s", row->name, *row->name && row->operand ? " " : "",
+                 row->operand ? row->operand : "");
+        console_printf(console, "  %-26s %s\n", left, row->help);
+    }
+    console_printf(console, "\nMODEL is a .mlpackage folder, a .mlmodel file, a flat RTFD of a package, or a "
+                            "sealed file of one.\n"
+                            "mlscope help COMMAND lists the options of a command. For all of them:\n\n");
+    print_options(console, for_all, VERB_COUNT);
+    console_printf(
+        console,
+        "\nExit codes: 0 done, 1 a gate was broken, 2 usage, 3 the model was refused, 4 internal error, "
+        "5 not finished.\n");
+}
+
+void cli_help(struct console *console, const struct arguments *arguments)
+{
+    if (arguments->help_all) {
+        help_on_all(console);
+        return;
+    }
+    const struct verb_row *row = &verb_rows[arguments->verb];
+    console_printf(console, "usage: mlscope %s%s%s [options]\n%s\n\n", row->name,
+                   *row->name && row->operand ? " " : "", row->operand ? row->operand : "", row->help);
+    print_options(console, for_verb, arguments->verb);
+}
