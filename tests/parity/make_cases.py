@@ -18,6 +18,17 @@ from coremltools.converters.mil.mil import Function, Program, types
 CASES = pathlib.Path(__file__).resolve().parent / "cases"
 
 
+def drop_empty_weights(package):
+    """Version control keeps no empty folder, so a package without weights must not list one."""
+    weights = package / "Data" / "com.apple.CoreML" / "weights"
+    if weights.is_dir() and not any(weights.iterdir()):
+        weights.rmdir()
+        manifest = json.loads((package / "Manifest.json").read_text())
+        items = manifest["itemInfoEntries"]
+        manifest["itemInfoEntries"] = {k: v for k, v in items.items() if not v["path"].endswith("/weights")}
+        (package / "Manifest.json").write_text(json.dumps(manifest, indent=4) + "\n")
+
+
 def save(name, program, given, outputs, target=ct.target.iOS16, snr_db=90, **convert):
     """Converts without any optimisation, so that the graph is the one written here."""
     folder = CASES / name
@@ -26,6 +37,7 @@ def save(name, program, given, outputs, target=ct.target.iOS16, snr_db=90, **con
     model = ct.convert(program, convert_to="mlprogram", minimum_deployment_target=target,
                        compute_precision=ct.precision.FLOAT32, pass_pipeline=ct.PassPipeline.EMPTY, **convert)
     model.save(str(folder / "model.mlpackage"))
+    drop_empty_weights(folder / "model.mlpackage")
     listed = []
     for i, (key, value) in enumerate(given.items()):
         np.save(folder / "inputs" / f"{i:02}_{key}.npy", value)
@@ -245,9 +257,81 @@ def states():
     save("states", program, {"x": x}, [x * np.float16(2)], target=ct.target.iOS18)
 
 
+def convolve(x, weight, groups=1):
+    """Convolution of odd kernels with padding "same" and stride 1."""
+    pad = weight.shape[2] // 2
+    windows = np.lib.stride_tricks.sliding_window_view(np.pad(x, ((0, 0), (0, 0), (pad, pad), (pad, pad))), weight.shape[2:], (2, 3))
+    parts = [np.einsum("ncyxij,ocij->noyx", w, k) for w, k in
+             zip(np.split(windows, groups, 1), np.split(weight, groups, 0))]
+    return np.concatenate(parts, 1)
+
+
+def fusion():
+    """Elementwise operations behind those that can take them over; in fp32 and in fp16."""
+    for name, dtype, snr_db in (("fusion", np.float32, 90), ("fusion_fp16", np.float16, 45)):
+        r = rng(12)
+        w = [(r.standard_normal(s) / 3).astype(dtype) for s in ((4, 4, 3, 3), (4, 4, 1, 1), (4, 1, 3, 3), (4, 4, 1, 1), (4, 4, 3, 3), (36, 36))]
+        x = r.standard_normal((1, 4, 6, 6)).astype(dtype)
+
+        @mb.program(input_specs=[mb.TensorSpec(x.shape, dtype=types.fp16 if dtype == np.float16 else types.fp32)],
+                    opset_version=ct.target.iOS17)
+        def program(x):
+            def conv(x, weight, label, groups=1):
+                return mb.conv(x=x, weight=weight, pad_type="same", groups=groups, name=label)
+
+            chain = mb.mul(x=mb.relu(x=conv(x, w[0], "chain_conv"), name="chain_relu"), y=dtype(0.5), name="chain_mul")
+            rest = mb.sub(x=chain, y=conv(chain, w[1], "rest_conv"), name="rest_sub")
+            twice = conv(rest, w[2], "twice_conv", groups=4)
+            gated = mb.mul(x=twice, y=mb.tanh(x=twice, name="twice_tanh"), name="twice_mul")
+            both = mb.add(x=conv(gated, w[3], "first_conv"), y=conv(gated, w[4], "second_conv"), name="both_add")
+            shown = conv(both, w[3], "shown_conv")
+            pooled = mb.leaky_relu(x=mb.max_pool(x=mb.clip(x=shown, alpha=dtype(-1), beta=dtype(1), name="shown_clip"), kernel_sizes=(3, 3), strides=(1, 1),
+                                                 pad_type="same", name="pool"), alpha=dtype(0.25), name="pool_leaky")
+            up = mb.tanh(x=mb.conv_transpose(x=pooled, weight=w[1], name="up_conv"), name="up_tanh")
+            flat = mb.reshape(x=up, shape=(4, 36))
+            scaled = mb.real_div(x=mb.linear(x=flat, weight=w[5], name="scaled_linear"), y=dtype(4), name="scaled_div")
+            early = mb.matmul(x=scaled, y=w[5], name="early_matmul")
+            late = mb.exp(x=flat, name="late_exp")
+            return mb.maximum(x=early, y=late, name="late_maximum"), mb.identity(x=shown, name="shown")
+
+        f = np.float32
+        y, k = x.astype(f), [v.astype(f) for v in w]
+        chain = np.maximum(convolve(y, k[0]), 0) * f(0.5)
+        twice = convolve(chain - convolve(chain, k[1]), k[2], 4)
+        gated = twice * np.tanh(twice)
+        shown = convolve(convolve(gated, k[3]) + convolve(gated, k[4]), k[3])
+        padded = np.pad(np.clip(shown, -1, 1), ((0, 0), (0, 0), (1, 1), (1, 1)), constant_values=-np.inf)
+        pooled = np.lib.stride_tricks.sliding_window_view(padded, (3, 3), (2, 3)).max((4, 5))
+        pooled = np.where(pooled < 0, pooled * f(0.25), pooled)
+        flat = np.tanh(np.einsum("ncyx,co->noyx", pooled, k[1][:, :, 0, 0])).reshape(4, 36)
+        product = (flat @ k[5].T / f(4)) @ k[5]
+        save(name, program, {"x": x}, [np.maximum(product, np.exp(flat)).astype(dtype), shown.astype(dtype)],
+             target=ct.target.iOS17, snr_db=snr_db)
+
+
+def fusion_loop():
+    """The same inside of a loop, with a value from outside."""
+    weight = (rng(13).standard_normal((8, 8)) / 3).astype(np.float32)
+
+    @mb.program(input_specs=[mb.TensorSpec((4, 8))], opset_version=ct.target.iOS16)
+    def program(x):
+        outside = mb.relu(x=x)
+
+        def body(i, acc):
+            return mb.add(x=i, y=1), mb.tanh(x=mb.add(x=outside, y=mb.matmul(x=acc, y=weight)))
+
+        return mb.while_loop(_cond=lambda i, acc: mb.less(x=i, y=3), _body=body, loop_vars=(0, x))[1]
+
+    x = rng(14).standard_normal((4, 8), np.float32)
+    acc = x
+    for _ in range(3):
+        acc = np.tanh(np.maximum(x, 0) + acc @ weight)
+    save("fusion_loop", program, {"x": x}, [acc])
+
+
 def main():
     for make in (loop_counts, loop_swaps, loop_grows, loop_nested, branches, data_dependent, lists, shared_memory, folded,
-                 rounding, flexible, states):
+                 rounding, flexible, states, fusion, fusion_loop):
         try:
             make()
             print(make.__name__)
