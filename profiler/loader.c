@@ -191,6 +191,7 @@ static enum mls_status make_plan(struct mls_loader *loader, const struct mls_pro
                                             .cpu_capped = options->cpu_capped,
                                             .cpu = options->cpu,
                                             .precision = options->precision,
+                                            .no_fusion = options->no_fusion,
                                             .max_memory_bytes = options->max_memory_bytes,
                                             .progress = progress};
     begin_phase(loader, MLS_STAGE_SHAPES);

@@ -49,35 +49,35 @@ static enum mls_status predict(struct worker *worker, bool timed, struct mls_run
     return status;
 }
 
-static bool is_enough(const struct mls_measure_options *options, uint64_t n, uint64_t elapsed_ns)
+/* Whether max_seconds have passed since `begin_ns`; warm-up counts. */
+static bool is_over(const struct mls_measure_options *options, uint64_t begin_ns)
 {
-    if (options->max_seconds > 0 && elapsed_ns >= seconds_to_ns(options->max_seconds))
-        return n > 0;
-    return n >= options->runs && elapsed_ns >= seconds_to_ns(options->min_seconds);
+    return options->max_seconds > 0 && mls_clock_ns() - begin_ns >= seconds_to_ns(options->max_seconds);
 }
 
 static enum mls_status predict_all(struct worker *worker)
 {
     const struct mls_measure_options *options = worker->options;
-    for (uint64_t i = worker->first_done; i < options->warmup; i++) {
-        enum mls_status status = predict(worker, false, NULL);
-        if (status)
-            return status;
-    }
-    uint64_t begin = mls_clock_ns();
+    enum mls_status status = MLS_OK;
+    uint64_t begin_ns = mls_clock_ns();
+    for (uint64_t i = worker->first_done; !status && i < options->warmup && !is_over(options, begin_ns); i++)
+        status = predict(worker, false, NULL);
+    uint64_t timed_ns = mls_clock_ns();
+    uint64_t least_ns = seconds_to_ns(options->min_seconds);
     uint64_t period_ns = options->rate_hz > 0 ? (uint64_t)(1e9 / options->rate_hz) : 0;
     /* Without warm-up the load's first prediction was the first timed one. */
-    for (uint64_t n = worker->first_done && !options->warmup; !is_enough(options, n, mls_clock_ns() - begin);
-         n++) {
+    uint64_t n = worker->first_done && !options->warmup;
+    while (!status && (n < options->runs || mls_clock_ns() - timed_ns < least_ns)) {
+        if (n && is_over(options, begin_ns))
+            break;
         if (period_ns)
-            sleep_until(begin + n * period_ns);
-        enum mls_status status = predict(worker, true, NULL);
-        if (status)
-            return status;
-        if (options->delay_ms > 0)
+            sleep_until(timed_ns + n * period_ns);
+        status = predict(worker, true, NULL);
+        if (!status && options->delay_ms > 0)
             sleep_until(mls_clock_ns() + (uint64_t)(options->delay_ms * 1e6));
+        n++;
     }
-    return MLS_OK;
+    return status;
 }
 
 static void *work(void *user)

@@ -8,12 +8,14 @@
 #include "profiler/text.h"
 
 /* One row a column, in the fixed order of the first 25; what is added later goes to the end. */
-#define CSV_COLUMN_LIST(X)                                                                                   \
-    X(op_index)                                                                                              \
-    X(function) X(path) X(type) X(name) X(runs) X(min_ns) X(p50_ns) X(p90_ns) X(p99_ns) X(mean_ns) X(std_ns) \
-        X(first_ns) X(share) X(cum_share) X(flops) X(bytes_read) X(bytes_written) X(peak_bytes_after)        \
-            X(in_shapes) X(out_shapes) X(dtype) X(predicted_unit) X(unit_confidence) X(reasons) X(kernel)    \
-                X(start_ns) X(gflops) X(gbytes_per_s) X(bound) X(unit) X(fused)
+/* clang-format off */
+#define CSV_COLUMN_LIST(X)                                                                          \
+    X(op_index) X(function) X(path) X(type) X(name) X(runs) X(min_ns) X(p50_ns) X(p90_ns)           \
+    X(p99_ns) X(mean_ns) X(std_ns) X(first_ns) X(share) X(cum_share) X(flops) X(bytes_read)         \
+    X(bytes_written) X(peak_bytes_after) X(in_shapes) X(out_shapes) X(dtype) X(predicted_unit)      \
+    X(unit_confidence) X(reasons) X(kernel) X(start_ns) X(gflops) X(gbytes_per_s) X(bound)          \
+    X(unit) X(fused)
+/* clang-format on */
 
 struct cell {
     const struct mls_document *document;

@@ -42,7 +42,12 @@ expect 3 "$MLSCOPE" profile "$demo" --runs 2 --quiet --trace "$work/nowhere/trac
 # Ctrl-C ends a long measurement with 5, and leaves no file that is not whole.
 "$MLSCOPE" profile "$demo" --runs 1000000000 --trace "$work/cut.json" >/dev/null 2>"$work/.err" &
 pid=$!
-sleep 0.5
+for _ in $(seq 100); do # until it catches SIGINT, which the shell made it ignore
+    caught=$(sed -n 's/^SigCgt:[[:space:]]*//p' /proc/$pid/status)
+    [ $((0x${caught:-0} & 2)) != 0 ] && break
+    sleep 0.1
+done
+sleep 0.3
 kill -INT $pid
 wait $pid
 [ $? = 5 ] || complain "Ctrl-C did not end with exit code 5"

@@ -279,8 +279,10 @@ void mls_frame_draw(struct mls_state *state, struct mls_grid *grid, struct mls_c
     *ret_cursor = (struct mls_cursor_place){.x = -1};
     mls_grid_clear(grid);
     if (grid->columns < LEAST_COLUMNS || grid->rows < LEAST_ROWS) {
-        mls_grid_format(grid, 0, 0, grid->columns, MLS_STYLE_NORMAL, "too small: have %dx%d, need %dx%d",
-                        grid->columns, grid->rows, LEAST_COLUMNS, LEAST_ROWS);
+        char text[80];
+        snprintf(text, sizeof text, "too small: have %dx%d, need %dx%d", grid->columns, grid->rows,
+                 LEAST_COLUMNS, LEAST_ROWS);
+        mls_grid_wrap(grid, mls_grid_rect(grid), MLS_STYLE_NORMAL, text);
         return;
     }
     struct mls_rect body = {0, 2, grid->columns, grid->rows - 3};

@@ -26,6 +26,7 @@ static void preview(struct mls_state *state)
         state->message[0] = '\0';
     } else if (state->mode == MLS_MODE_FILTER) {
         view->list.filter = state->saved_filter;
+        snprintf(view->list.filter_text, sizeof view->list.filter_text, "%s", state->saved_filter_text);
         mls_listing_update(&view->list, &rows);
     }
     if (state->mode == MLS_MODE_SEARCH) {

@@ -68,7 +68,9 @@ static json_t *class_labels_json(const struct mls_program *program, mls_function
         if (argument && argument->n_values == 1)
             classes = &program->values[argument->values[0].i];
     }
-    int64_t n = classes && classes->constant ? mls_type_elems(&classes->type) : -1;
+    int64_t n = -1;
+    if (classes && classes->constant)
+        n = classes->type.kind == MLS_KIND_LIST ? classes->type.list_length : mls_type_elems(&classes->type);
     if (n < 0 || mls_dtype_bytes(classes->type.dtype, (size_t)n) > classes->constant->size_bytes)
         return json_null();
     json_t *labels = json_array();

@@ -7,15 +7,15 @@ enum { MLS_ENVIRONMENT_TEXT_BYTES = 128 };
 
 /* Texts are "" when not known. */
 struct mls_environment {
-    const char *tool_version;   /* as given */
-    const char *commit;         /* as given */
-    const char *cpu;            /* static */
-    const char *isa;            /* best instruction set of the machine; static */
-    uint32_t cores;             /* processors that this process may use */
-    char kernel[MLS_ENVIRONMENT_TEXT_BYTES];    /* "Linux 6.1.0-18-amd64" */
+    const char *tool_version;                /* as given */
+    const char *commit;                      /* as given */
+    const char *cpu;                         /* static */
+    const char *isa;                         /* best instruction set of the machine; static */
+    uint32_t cores;                          /* processors that this process may use */
+    char kernel[MLS_ENVIRONMENT_TEXT_BYTES]; /* "Linux 6.1.0-18-amd64" */
     char governor[MLS_ENVIRONMENT_TEXT_BYTES];
-    const char *clock;          /* "tsc" or "CLOCK_MONOTONIC"; static */
-    char date_utc[32];          /* "2026-01-31T12:00:00Z" */
+    const char *clock; /* "tsc" or "CLOCK_MONOTONIC"; static */
+    char date_utc[32]; /* "2026-01-31T12:00:00Z" */
 };
 
 /* mls_environment_read: the machine now. Borrows the two texts. */

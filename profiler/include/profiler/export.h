@@ -1,4 +1,5 @@
-/* export.h: a profile in the formats that other programs read. Each exporter is a row; all walk the same document. */
+/* export.h: a profile in the formats that other programs read. Each exporter is a row; all walk the same
+ * document. */
 #pragma once
 
 #include <stdbool.h>
@@ -28,22 +29,22 @@ struct mls_document {
     const struct mls_profile *profile;
     struct mls_memory_use memory;
     uint64_t random_seed;
-    const char *flags;                  /* the command line, or NULL */
-    const struct mls_step_note *notes;  /* parallel to the plan's steps, or NULL */
-    const struct json_t *findings;      /* array, or NULL */
+    const char *flags;                 /* the command line, or NULL */
+    const struct mls_step_note *notes; /* parallel to the plan's steps, or NULL */
+    const struct json_t *findings;     /* array, or NULL */
 };
 
 /* How the table for people looks. */
 struct mls_table_style {
     bool ascii;
     bool color;
-    bool run_order;     /* instead of hottest first */
-    size_t max_rows;    /* 0: all */
-    unsigned columns;   /* width to keep to; 0: as wide as needed */
+    bool run_order;   /* instead of hottest first */
+    size_t max_rows;  /* 0: all */
+    unsigned columns; /* width to keep to; 0: as wide as needed */
 };
 
 struct mls_exporter {
-    const char *name;       /* "json": also the option `--json` */
+    const char *name; /* "json": also the option `--json` */
     const char *help;
     bool (*write)(const struct mls_document *document, const struct mls_writer *writer);
 };
@@ -55,7 +56,7 @@ const struct mls_exporter *mls_exporter_find(const char *name);
 
 /* mls_exporter_write: writes the document; MEMORY or IO when that fails. */
 enum mls_status mls_exporter_write(const struct mls_exporter *exporter, const struct mls_document *document,
-                           const struct mls_writer *writer, struct mls_error *reterr);
+                                   const struct mls_writer *writer, struct mls_error *reterr);
 
 /* mls_export_table: the table for people. False when the writer stopped. */
 bool mls_export_table(const struct mls_document *document, const struct mls_table_style *style,

@@ -23,10 +23,10 @@ struct json_t *mls_json_shape(const struct mls_type *type);
 bool mls_json_write(const struct json_t *json, const struct mls_writer *writer);
 
 /*
- * mls_document_environment, _model: the blocks `environment` and `model` that every JSON document of mlscope begins with.
- * `loaded` may be NULL for the first, and its members may be: what is not known is null. Hashing the model reads all
- * of it.
+ * mls_document_environment, _model: the blocks `environment` and `model` that every JSON document of mlscope
+ * begins with. `loaded` may be NULL for the first, and its members may be: what is not known is null. Hashing
+ * the model reads all of it.
  */
-struct json_t *mls_document_environment(const struct mls_environment *environment, const struct mls_loaded *loaded,
-                                        const char *flags);
+struct json_t *mls_document_environment(const struct mls_environment *environment,
+                                        const struct mls_loaded *loaded, const char *flags);
 struct json_t *mls_document_model(const struct mls_loaded *loaded);

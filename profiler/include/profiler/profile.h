@@ -1,6 +1,6 @@
 /*
- * profile.h: recorded events into statistics. A profile belongs to one thread (the screen's, or the one that measures);
- * it takes events from recorders whenever it likes and never makes the predicting thread wait.
+ * profile.h: recorded events into statistics. A profile belongs to one thread (the screen's, or the one that
+ * measures); it takes events from recorders whenever it likes and never makes the predicting thread wait.
  */
 #pragma once
 
@@ -14,13 +14,14 @@
 
 struct mls_profile_options {
     /*
-     * Live profiles keep no samples: percentiles come from log-bucket histograms (within 2 %) and reading statistics is
-     * cheap at any time. Otherwise samples are kept as far as the budget allows and percentiles are exact.
+     * Live profiles keep no samples: percentiles come from log-bucket histograms (within 2 %) and reading
+     * statistics is cheap at any time. Otherwise samples are kept as far as the budget allows and percentiles
+     * are exact.
      */
     bool live;
-    size_t max_prediction_samples;  /* 0: 65,536 */
-    size_t max_sample_bytes;        /* for the samples of all steps together; 0: 256 MiB */
-    size_t max_trace_events;        /* events kept for mls_profile_trace; 0: none */
+    size_t max_prediction_samples; /* 0: 65,536 */
+    size_t max_sample_bytes;       /* for the samples of all steps together; 0: 256 MiB */
+    size_t max_trace_events;       /* events kept for mls_profile_trace; 0: none */
 };
 
 struct mls_profile;
@@ -31,8 +32,8 @@ enum mls_status mls_profile_create(const struct mls_plan *plan, const struct mls
 void mls_profile_free(struct mls_profile *profile);
 
 /*
- * mls_profile_collect: takes what `recorder` has recorded since the last call. Returns false when out of memory: what
- * could not be kept is counted as lost. Several recorders of one plan may go into one profile.
+ * mls_profile_collect: takes what `recorder` has recorded since the last call. Returns false when out of
+ * memory: what could not be kept is counted as lost. Several recorders of one plan may go into one profile.
  */
 bool mls_profile_collect(struct mls_profile *profile, struct mls_recorder *recorder);
 
@@ -44,13 +45,13 @@ struct mls_roofline mls_profile_roofline(const struct mls_profile *profile);
 void mls_profile_reset(struct mls_profile *profile);
 
 /*
- * Statistics of a series of durations. Percentiles interpolate linearly between sorted samples; std is that of the
- * population. Warm-up counts nowhere but in first_ns: the first prediction on the recorder.
+ * Statistics of a series of durations. Percentiles interpolate linearly between sorted samples; std is that
+ * of the population. Warm-up counts nowhere but in first_ns: the first prediction on the recorder.
  */
 struct mls_series_stats {
     uint64_t runs;
     bool has_first;
-    bool approximate;       /* percentiles come from a histogram */
+    bool approximate; /* percentiles come from a histogram */
     uint64_t first_ns;
     uint64_t last_ns;
     uint64_t min_ns;
@@ -64,9 +65,9 @@ struct mls_series_stats {
 };
 
 /* What limits a step: id, name in JSON (NULL: not known). */
-#define MLS_BOUND_LIST(X)     \
-    X(UNKNOWN, NULL)          \
-    X(COMPUTE, "compute")     \
+#define MLS_BOUND_LIST(X) \
+    X(UNKNOWN, NULL)      \
+    X(COMPUTE, "compute") \
     X(MEMORY, "memory")
 
 enum mls_bound {
@@ -79,12 +80,14 @@ enum mls_bound {
 /* mls_bound_name: its name, or NULL when not known; static. */
 const char *mls_bound_name(enum mls_bound bound);
 
-/* Statistics of one step over its executions. Control steps: their own time, without that of the steps they ran. */
+/* Statistics of one step over its executions. Control steps: their own time, without that of the steps they
+ * ran. */
 struct mls_step_stats {
     struct mls_series_stats time;
-    double share;               /* of the summed time of all steps, 0 to 1 */
+    double share;                    /* of the summed time of all steps, 0 to 1 */
     uint64_t mean_per_prediction_ns; /* mean of all executions of one prediction together */
-    uint64_t inclusive_mean_ns; /* of one execution, with the steps that it ran; equal to the mean unless a control step */
+    uint64_t inclusive_mean_ns; /* of one execution, with the steps that it ran; equal to the mean unless a
+                                   control step */
     uint64_t start_ns;          /* mean offset of its first execution from the prediction's begin */
     double gflops;              /* NaN: not known */
     double gbytes_per_s;        /* NaN: not known */
@@ -111,10 +114,12 @@ uint64_t mls_profile_warmup(const struct mls_profile *profile);
 /* mls_profile_lost: events lost by the recorders or dropped by the profile. */
 uint64_t mls_profile_lost(const struct mls_profile *profile);
 
-/* mls_profile_samples: durations of the timed predictions in order, as many as were kept (live profiles: none). Borrowed. */
+/* mls_profile_samples: durations of the timed predictions in order, as many as were kept (live profiles:
+ * none). Borrowed. */
 const uint64_t *mls_profile_samples(const struct mls_profile *profile, size_t *ret_n);
 
-/* mls_profile_recent: the latest durations of predictions, oldest first, at most `max` (and 1,024); returns how many. */
+/* mls_profile_recent: the latest durations of predictions, oldest first, at most `max` (and 1,024); returns
+ * how many. */
 size_t mls_profile_recent(const struct mls_profile *profile, uint64_t *ret_ns, size_t max);
 
 /* mls_profile_rate: predictions per second over the recent ones, begin to begin; 0 when there are too few. */
@@ -122,7 +127,7 @@ double mls_profile_rate(const struct mls_profile *profile);
 
 /* One kept prediction and one kept event of the trace, in nanoseconds of CLOCK_MONOTONIC. */
 struct mls_trace_prediction {
-    uint32_t recorder;      /* index in order of first collection */
+    uint32_t recorder; /* index in order of first collection */
     uint32_t prediction;
     bool timed;
     uint64_t begin_ns;
@@ -139,4 +144,5 @@ struct mls_trace_event {
 
 /* mls_profile_trace: what was kept for a trace; borrowed until the next collect. */
 const struct mls_trace_event *mls_profile_trace(const struct mls_profile *profile, size_t *ret_n);
-const struct mls_trace_prediction *mls_profile_trace_predictions(const struct mls_profile *profile, size_t *ret_n);
+const struct mls_trace_prediction *mls_profile_trace_predictions(const struct mls_profile *profile,
+                                                                 size_t *ret_n);

@@ -1,7 +1,7 @@
 /*
- * recorder.h: what happens on the predicting thread. Each step appends one event to a ring of fixed size: no lock, no
- * allocation, a few nanoseconds. One other thread (or the same one, between predictions) takes the events out of the
- * ring with mls_profile_collect (profile.h); only whole predictions are ever visible to it.
+ * recorder.h: what happens on the predicting thread. Each step appends one event to a ring of fixed size: no
+ * lock, no allocation, a few nanoseconds. One other thread (or the same one, between predictions) takes the
+ * events out of the ring with mls_profile_collect (profile.h); only whole predictions are ever visible to it.
  */
 #pragma once
 
@@ -13,25 +13,25 @@
 
 /* One execution of a step. */
 struct mls_event {
-    uint32_t prediction;    /* number of the prediction on this recorder, from 0 */
+    uint32_t prediction; /* number of the prediction on this recorder, from 0 */
     uint32_t step;
-    uint64_t begin_ticks;   /* core/clock.h */
+    uint64_t begin_ticks; /* core/clock.h */
     uint64_t end_ticks;
 };
 
 struct mls_recorder;
 
 /*
- * mls_recorder_create: a recorder for one run. n_events is the size of the ring, rounded up to a power of two;
- * 0: 65,536. NULL when out of memory.
+ * mls_recorder_create: a recorder for one run. n_events is the size of the ring, rounded up to a power of
+ * two; 0: 65,536. NULL when out of memory.
  */
 struct mls_recorder *mls_recorder_create(size_t n_events);
 void mls_recorder_free(struct mls_recorder *recorder);
 
 /*
- * mls_recorder_predict: one prediction, recorded. `timed` is false for warm-up: such predictions appear in `first` only.
- * Always on the same thread. ret_time may be NULL. A prediction whose events find no room counts in
- * mls_recorder_lost and keeps its own time only. A prediction that fails is not recorded.
+ * mls_recorder_predict: one prediction, recorded. `timed` is false for warm-up: such predictions appear in
+ * `first` only. Always on the same thread. ret_time may be NULL. A prediction whose events find no room
+ * counts in mls_recorder_lost and keeps its own time only. A prediction that fails is not recorded.
  */
 enum mls_status mls_recorder_predict(struct mls_recorder *recorder, struct mls_run *run, bool timed,
                                      struct mls_run_time *ret_time, struct mls_error *reterr);

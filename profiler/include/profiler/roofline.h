@@ -12,7 +12,7 @@ struct mls_roofline {
 };
 
 /*
- * mls_roofline_measure: measures both with this instruction set on n_threads threads. Takes some 50 ms and 64 MiB of
- * memory, so not while something else is measured. Zeros where threads or memory are not to be had.
+ * mls_roofline_measure: measures both with this instruction set on n_threads threads. Takes some 50 ms and 64
+ * MiB of memory, so not while something else is measured. Zeros where threads or memory are not to be had.
  */
 struct mls_roofline mls_roofline_measure(enum mls_isa isa, uint32_t n_threads);

@@ -70,7 +70,8 @@ static void nothing_to_scale_by_draws_nothing(void **state)
     struct mls_grid grid = {.columns = 0};
     assert_true(mls_grid_resize(&grid, 3, 1));
     mls_graph_columns(&grid, mls_grid_rect(&grid), MLS_STYLE_BAR, (const double[]){0, 0}, 2, 0);
-    mls_graph_line(&grid, mls_grid_rect(&grid), MLS_STYLE_BAR, (const double[]){NAN, INFINITY}, 2, 0, 5);
+    mls_graph_line(&grid, mls_grid_rect(&grid), MLS_STYLE_BAR,
+                   (const double[]){(double)NAN, (double)INFINITY}, 2, 0, 5);
     mls_graph_columns(&grid, mls_grid_rect(&grid), MLS_STYLE_BAR, numbers, 0, 5);
     assert_string_equal(text_of(&grid), "\n");
     mls_grid_done(&grid);
@@ -105,7 +106,7 @@ static void times_have_three_digits_and_a_unit(void **state)
     assert_string_equal(mls_bytes_format(1048576, text), "1.00 MiB");
     assert_string_equal(mls_share_format(0.0001, text), "<0.1 %");
     assert_string_equal(mls_share_format(0, text), "0.0 %");
-    assert_string_equal(mls_time_format(NAN, text), "-");
+    assert_string_equal(mls_time_format((double)NAN, text), "-");
 }
 
 static void prompts_edit_whole_characters(void **state)
