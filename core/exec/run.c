@@ -202,6 +202,30 @@ static enum mls_status grow_scratch(struct mls_run *run, uint32_t index, size_t 
     return MLS_OK;
 }
 
+/* Steps that were planned with a known dimension rely on it. */
+static enum mls_status check_planned(struct mls_run *run, uint32_t index)
+{
+    const struct plan_step *step = &run->plan->steps[index];
+    for (uint32_t i = 0; i < step->n_outputs; i++) {
+        const struct mls_type *planned = &run->plan->slots[step->outputs[i]].tensor.type;
+        const struct mls_type *found = &run->calls[index].outputs[i]->type;
+        bool ranked = planned->rank <= MLS_RANK_MAX;
+        bool same = planned->dtype == found->dtype && (!ranked || planned->rank == found->rank);
+        for (unsigned j = 0; same && ranked && j < planned->rank; j++)
+            same = planned->dims[j] < 0 || planned->dims[j] == found->dims[j];
+        if (same)
+            continue;
+        char want[160], have[160];
+        const struct mls_step *info = &run->plan->infos[index];
+        mls_fail(run->error, MLS_ERR_RUN_SHAPE,
+                 "cannot run operation '%s' (%s): its output has to be %s and is %s", info->name, info->type,
+                 mls_type_format(planned, want, sizeof want), mls_type_format(found, have, sizeof have));
+        mls_error_operation(run->error, info->function, info->name);
+        return MLS_ERR_RUN_SHAPE;
+    }
+    return MLS_OK;
+}
+
 /* Shapes that only the values tell: inference again, now that all inputs have data, then memory for the
  * outputs. */
 static enum mls_status prepare_dynamic(struct mls_run *run, uint32_t index, struct mls_op_env *env)
@@ -220,6 +244,12 @@ static enum mls_status prepare_dynamic(struct mls_run *run, uint32_t index, stru
         struct mls_tensor *output = call->outputs[i];
         if (high && output->type.dtype == MLS_FP16)
             output->type.dtype = MLS_FP32;
+    }
+    status = check_planned(run, index);
+    if (status)
+        return status;
+    for (uint32_t i = 0; i < step->n_outputs; i++) {
+        struct mls_tensor *output = call->outputs[i];
         if (step->row->flags & MLS_OP_ALLOCATES || output->type.kind == MLS_KIND_LIST)
             continue;
         size_t bytes = mls_type_bytes(&output->type);
@@ -242,6 +272,8 @@ static enum mls_status run_step(struct mls_run *run, uint32_t index)
         return status;
     call->scratch = run->scratch;
     status = step->row->run(call, &env);
+    if (!status && step->row->flags & MLS_OP_ALLOCATES)
+        status = check_planned(run, index);
     _Atomic(const char *) *kernel = &run->plan->infos[index].kernel;
     if (call->kernel && call->kernel != atomic_load_explicit(kernel, memory_order_relaxed))
         atomic_store_explicit(kernel, call->kernel, memory_order_relaxed);

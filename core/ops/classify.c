@@ -50,7 +50,7 @@ static enum mls_status pack_classify(const struct mls_op_call *call, struct mls_
 static int64_t arg_max(const struct mls_tensor *values, int64_t n)
 {
     int64_t best = 0;
-    double greatest = -INFINITY;
+    double greatest = -HUGE_VAL;
     for (int64_t i = 0; i < n; i++) {
         double value = mls_tensor_float(values, i);
         if (value > greatest) {

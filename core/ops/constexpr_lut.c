@@ -38,6 +38,17 @@ static unsigned index_bits(int64_t n)
 
 /* ---- Dense indices ---- */
 
+/* One element; a copy of a size that the compiler does not know is a call. */
+static inline void copy_element(char *to, const char *from, size_t elem_bytes)
+{
+    if (elem_bytes == 2)
+        memcpy(to, from, 2);
+    else if (elem_bytes == 4)
+        memcpy(to, from, 4);
+    else
+        *to = *from;
+}
+
 /* Indices [first, first + n) of one batch, which are all of it that uses the same table. */
 static void look_up(const struct palette *palette, const uint8_t *indices, size_t first, size_t n,
                     const char *table, char *out)
@@ -52,7 +63,7 @@ static void look_up(const struct palette *palette, const uint8_t *indices, size_
     for (size_t i = 0; i < n; i++) {
         const char *vector = table + indices[i] * palette->n_vector * elem_bytes;
         for (size_t v = 0; v < palette->n_vector; v++)
-            memcpy(out + (at + v * palette->n_inner) * elem_bytes, vector + v * elem_bytes, elem_bytes);
+            copy_element(out + (at + v * palette->n_inner) * elem_bytes, vector + v * elem_bytes, elem_bytes);
         at++;
         if (++inner == palette->n_inner) {
             inner = 0;
@@ -256,8 +267,8 @@ static char *sparse_row(const struct palette *palette, const uint8_t *mask, size
             mls_lookup(indices, n_values, table, entry_bytes, out);
         else
             for (size_t i = 0; i < n_values; i++)
-                memcpy(out + i * palette->elem_bytes,
-                       table + indices[i] * entry_bytes + v * palette->elem_bytes, palette->elem_bytes);
+                copy_element(out + i * palette->elem_bytes,
+                             table + indices[i] * entry_bytes + v * palette->elem_bytes, palette->elem_bytes);
         out += n_values * palette->elem_bytes;
         at += n_values;
         first += n;

@@ -48,6 +48,16 @@ static inline size_t mls_elem_bytes(const struct mls_tensor *tensor)
     return mls_dtype_bits(tensor->type.dtype) / 8;
 }
 
+/*
+ * mls_infer_later: unless `input` is static, leaves `type` open (of rank 1 at least), so that inference is
+ * repeated when the run knows the input. For rows whose output would be static before their inputs are.
+ */
+static inline void mls_infer_later(const struct mls_type *input, struct mls_type *type)
+{
+    if (!mls_type_is_static(input) && type->rank != MLS_RANK_UNKNOWN && type->rank > 0)
+        type->dims[0] = MLS_DIM_UNKNOWN;
+}
+
 /* mls_dims_product: of dims [first, end); they are static and their product is known to fit. */
 static inline int64_t mls_dims_product(const struct mls_type *type, unsigned first, unsigned end)
 {

@@ -1,7 +1,7 @@
 /* image_crop.c: boxes of images, resized: crop_resize. */
 #include <string.h>
 
-#include "ops/indices.h"
+#include "ops/copy.h"
 #include "ops/op_family.h"
 #include "ops/sampling.h"
 
@@ -73,7 +73,9 @@ static enum mls_status infer_roi(const struct mls_op_call *call, struct mls_erro
         return bad_boxes(call, reterr);
     int64_t dims[] = {roi->dims[0], roi->dims[2] == 4 ? x->dims[0] : 1, x->dims[1],
                       mls_op_int(call, option(call, HEIGHT), 1), mls_op_int(call, option(call, WIDTH), 1)};
-    mls_op_out(call, 0)->type = mls_type_tensor(x->dtype, 5, dims);
+    struct mls_type type = mls_type_tensor(x->dtype, 5, dims);
+    mls_infer_later(x, &type);
+    mls_op_out(call, 0)->type = type;
     return MLS_OK;
 }
 
@@ -92,7 +94,9 @@ static enum mls_status infer_boxes(const struct mls_op_call *call, struct mls_er
         return mls_op_fail(call, reterr, MLS_ERR_OP_SHAPE, "box_indices do not give every box an image");
     int64_t dims[] = {boxes->dims[0], x->dims[1], mls_op_int(call, option(call, HEIGHT), 1),
                       mls_op_int(call, option(call, WIDTH), 1)};
-    mls_op_out(call, 0)->type = mls_type_tensor(x->dtype, 4, dims);
+    struct mls_type type = mls_type_tensor(x->dtype, 4, dims);
+    mls_infer_later(x, &type);
+    mls_op_out(call, 0)->type = type;
     return MLS_OK;
 }
 

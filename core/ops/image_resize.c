@@ -33,12 +33,12 @@ static enum mls_status check_side(const struct mls_op_call *call, const struct m
     return MLS_OK;
 }
 
-static enum mls_status finish(const struct mls_op_call *call, const struct mls_type *type,
-                              struct mls_error *reterr)
+static enum mls_status finish(const struct mls_op_call *call, struct mls_type *type, struct mls_error *reterr)
 {
     enum mls_status status = check_side(call, &mls_op_in(call, X)->type, reterr);
     if (!status)
         status = check_side(call, type, reterr);
+    mls_infer_later(&mls_op_in(call, X)->type, type);
     if (!status)
         mls_op_out(call, 0)->type = *type;
     return status;

@@ -85,6 +85,8 @@ static enum mls_status infer_resample(const struct mls_op_call *call, struct mls
         type.dims[0] = at->dims[0];
     type.dims[2] = at->dims[1];
     type.dims[3] = at->dims[2];
+    mls_infer_later(x, &type);
+    mls_infer_later(at, &type);
     mls_op_out(call, 0)->type = type;
     return MLS_OK;
 }
@@ -246,6 +248,8 @@ static enum mls_status infer_affine(const struct mls_op_call *call, struct mls_e
     struct mls_type type = *x;
     type.dims[2] = height;
     type.dims[3] = width;
+    mls_infer_later(x, &type);
+    mls_infer_later(matrix, &type);
     if (!status)
         mls_op_out(call, 0)->type = type;
     return status;

@@ -136,7 +136,7 @@ static enum mls_status bad_element(const struct mls_op_call *call, const struct 
 static enum mls_status check_index_scalar(const struct mls_op_call *call, struct mls_error *reterr)
 {
     const struct mls_type *index = &mls_op_in(call, INDEX)->type;
-    if (mls_type_is_static(index) && mls_type_elems(index) != 1)
+    if (mls_type_elems(index) != 1)
         return mls_op_fail(call, reterr, MLS_ERR_OP_SHAPE, "index must be a scalar");
     return MLS_OK;
 }

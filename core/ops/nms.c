@@ -48,6 +48,8 @@ static enum mls_status infer_nms(const struct mls_op_call *call, struct mls_erro
                            call->n_outputs, layout.n_outputs);
     struct mls_type type = *boxes;
     type.dims[n_dim] = max_boxes;
+    mls_infer_later(boxes, &type);
+    mls_infer_later(scores, &type);
     mls_op_out(call, OUT_BOXES)->type = type;
     type = *scores;
     type.dims[n_dim] = max_boxes;
@@ -200,7 +202,7 @@ static enum mls_status run_nms(struct mls_op_call *call, struct mls_op_env *env)
     nms.number_step = last ? nms.n : 1;
     nms.box_step = last ? 1 : nms.n_classes;
     nms.class_step = last ? nms.n : 1;
-    float threshold = last ? -INFINITY : (float)mls_op_float(call, AFTER_IOU, -INFINITY);
+    float threshold = last ? -INFINITY : (float)mls_op_float(call, AFTER_IOU, 0);
     memset(mls_op_out(call, OUT_BOXES)->data, 0, mls_type_bytes(&mls_op_out(call, OUT_BOXES)->type));
     memset(mls_op_out(call, OUT_SCORES)->data, 0, mls_type_bytes(&mls_op_out(call, OUT_SCORES)->type));
     memset(mls_op_out(call, OUT_INDICES)->data, 0xff,

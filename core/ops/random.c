@@ -240,7 +240,7 @@ static double weight(const struct mls_tensor *x, int64_t at, bool logits, double
 
 static double greatest_of(const struct mls_tensor *x, int64_t first, int64_t n)
 {
-    double greatest = -INFINITY;
+    double greatest = -HUGE_VAL;
     for (int64_t i = 0; i < n; i++)
         greatest = fmax(greatest, mls_tensor_float(x, first + i));
     return greatest;

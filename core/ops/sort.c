@@ -235,6 +235,7 @@ static enum mls_status infer_topk(const struct mls_op_call *call, struct mls_err
             return mls_op_fail(call, reterr, MLS_ERR_OP_SHAPE,
                                "indices into %lld elements do not fit their type", (long long)n);
         type.dims[axis] = k;
+        mls_infer_later(&mls_op_in(call, X)->type, &type);
     }
     mls_op_out(call, 0)->type = type;
     if (call->n_outputs > 1) {

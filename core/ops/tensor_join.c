@@ -85,6 +85,8 @@ static enum mls_status infer_concat(const struct mls_op_call *call, struct mls_e
     }
     type.rank = (uint8_t)rank;
     type.dims[axis] = length;
+    for (uint32_t v = 0; v < values->n; v++)
+        mls_infer_later(&values->values[v]->type, &type);
     mls_op_out(call, 0)->type = type;
     return MLS_OK;
 }
@@ -145,6 +147,8 @@ static enum mls_status infer_stack(const struct mls_op_call *call, struct mls_er
     type.rank = (uint8_t)rank;
     for (unsigned i = 0, from = 0; i < rank; i++)
         type.dims[i] = i == axis ? (int64_t)values->n : merged.dims[from++];
+    for (uint32_t v = 0; v < values->n; v++)
+        mls_infer_later(&values->values[v]->type, &type);
     mls_op_out(call, 0)->type = type;
     return MLS_OK;
 }

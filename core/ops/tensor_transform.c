@@ -138,6 +138,9 @@ static enum mls_status run_reverse_sequence(struct mls_op_call *call, struct mls
     mls_strides(rank, whole.dims, whole.target_strides);
     int64_t elem = (int64_t)whole.elem_bytes, n = x->type.dims[axis], stride = whole.source_strides[axis];
     whole.dims[batch] = 1;
+    if (mls_type_elems(&lengths->type) != x->type.dims[batch])
+        return mls_op_fail(call, env->error, MLS_ERR_RUN_SHAPE,
+                           "lengths is not a vector of one length a batch");
     for (int64_t b = 0; b < x->type.dims[batch]; b++) {
         int64_t length = mls_tensor_int(lengths, b), offset = b * whole.source_strides[batch];
         if (length < 0 || length > n)

@@ -213,16 +213,29 @@ static enum mls_status infer(struct builder *builder, struct op_work *work)
     return check_declared(builder, work);
 }
 
+/* Whether the dims of a tensor, or of a list's elements, are known. */
+static bool has_shape(const struct mls_type *type)
+{
+    struct mls_type element = *type;
+    element.kind = MLS_KIND_TENSOR;
+    return mls_type_is_static(&element);
+}
+
+/*
+ * Whether types have to be inferred again at run time: where results are open, and where an input is, since
+ * nobody has checked its shape yet.
+ */
 static bool needs_heap(const struct op_work *work)
 {
     if (work->row->flags & MLS_OP_ALLOCATES)
         return true;
-    for (uint32_t i = 0; i < work->call.n_outputs; i++) {
-        struct mls_type element = work->call.outputs[i]->type;
-        element.kind = MLS_KIND_TENSOR;
-        if (!mls_type_is_static(&element))
+    for (uint32_t i = 0; i < work->call.n_outputs; i++)
+        if (!has_shape(&work->call.outputs[i]->type))
             return true;
-    }
+    for (uint32_t i = 0; i < work->n_arguments; i++)
+        for (uint32_t j = 0; j < work->arguments[i].n; j++)
+            if (!has_shape(&work->call.args[i].values[j]->type))
+                return true;
     return false;
 }
 

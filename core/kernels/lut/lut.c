@@ -12,28 +12,71 @@ static uint64_t load_bytes(const uint8_t *bytes, size_t n)
     return word;
 }
 
+/* Eight elements in the lowest 8 * bits bits, each to a byte of its own: halves, quarters, eighths. */
+static inline uint64_t spread(uint64_t word, unsigned bits)
+{
+    const uint64_t halves = (UINT64_C(1) << (4 * bits)) - 1;
+    const uint64_t quarters = ((UINT64_C(1) << (2 * bits)) - 1) * UINT64_C(0x0000000100000001);
+    const uint64_t eighths = ((UINT64_C(1) << bits) - 1) * UINT64_C(0x0001000100010001);
+    word = (word & halves) | ((word >> (4 * bits)) & halves) << 32;
+    word = (word & quarters) | ((word >> (2 * bits)) & quarters) << 16;
+    return (word & eighths) | ((word >> bits) & eighths) << 8;
+}
+
+/* One function a width, so that the compiler knows every shift. */
+#define EACH_WIDTH(bits)                                                                   \
+    static void unpack_groups_##bits(const uint8_t *packed, size_t n_groups, uint8_t *ret) \
+    {                                                                                      \
+        for (size_t i = 0; i < n_groups; i++) {                                            \
+            uint64_t word = 0;                                                             \
+            memcpy(&word, packed + i * (bits), (bits));                                    \
+            word = spread(word, (bits));                                                   \
+            memcpy(ret + i * GROUP, &word, GROUP);                                         \
+        }                                                                                  \
+    }
+
+EACH_WIDTH(1)
+EACH_WIDTH(2)
+EACH_WIDTH(3)
+EACH_WIDTH(4)
+EACH_WIDTH(5)
+EACH_WIDTH(6)
+EACH_WIDTH(7)
+
+/* Up to eight elements that lie in one group. */
+static void unpack_part(const uint8_t *packed, unsigned bits, size_t first, size_t n, uint8_t *ret)
+{
+    size_t skip = first % GROUP;
+    uint64_t word = load_bytes(packed + first / GROUP * bits, ((skip + n) * bits + 7) / 8) >> (skip * bits);
+    for (size_t i = 0; i < n; i++)
+        ret[i] = (uint8_t)(word >> (i * bits) & ((1u << bits) - 1u));
+}
+
 void mls_unpack_bits(const uint8_t *packed, unsigned bits, size_t first, size_t n, uint8_t *ret)
 {
-    const uint8_t mask = (uint8_t)((1u << bits) - 1u);
+    static void (*const unpack_groups[])(const uint8_t *, size_t, uint8_t *) = {NULL,
+                                                                                unpack_groups_1,
+                                                                                unpack_groups_2,
+                                                                                unpack_groups_3,
+                                                                                unpack_groups_4,
+                                                                                unpack_groups_5,
+                                                                                unpack_groups_6,
+                                                                                unpack_groups_7};
     if (bits == 8) {
-        memcpy(ret, packed + first, n);
+        if (n)
+            memcpy(ret, packed + first, n);
         return;
     }
-    size_t i = 0;
-    while (i < n) {
-        size_t at = first + i, skip = at % GROUP;
-        size_t taken = n - i < GROUP - skip ? n - i : GROUP - skip;
-        size_t n_bytes = ((skip + taken) * bits + 7) / 8;
-        uint64_t word = load_bytes(packed + at / GROUP * bits, n_bytes) >> (skip * bits);
-        if (taken == GROUP) {
-            for (size_t k = 0; k < GROUP; k++)
-                ret[i + k] = (uint8_t)(word >> (k * bits)) & mask;
-        } else {
-            for (size_t k = 0; k < taken; k++)
-                ret[i + k] = (uint8_t)(word >> (k * bits)) & mask;
-        }
-        i += taken;
-    }
+    size_t head = (GROUP - first % GROUP) % GROUP;
+    if (head > n)
+        head = n;
+    if (head)
+        unpack_part(packed, bits, first, head, ret);
+    size_t n_groups = (n - head) / GROUP, tail = (n - head) % GROUP;
+    if (n_groups)
+        unpack_groups[bits](packed + (first + head) / GROUP * bits, n_groups, ret + head);
+    if (tail)
+        unpack_part(packed, bits, first + n - tail, tail, ret + n - tail);
 }
 
 void mls_pack_nibbles(const uint8_t *nibbles, size_t n, uint8_t *ret_packed)
@@ -48,7 +91,12 @@ void mls_pack_nibbles(const uint8_t *nibbles, size_t n, uint8_t *ret_packed)
 static uint64_t load_mask(const uint8_t *mask, size_t first, size_t n)
 {
     size_t skip = first % 8, n_bytes = (skip + n + 7) / 8;
-    uint64_t word = load_bytes(mask + first / 8, n_bytes < 8 ? n_bytes : 8) >> skip;
+    uint64_t word = 0;
+    if (n_bytes >= 8)
+        memcpy(&word, mask + first / 8, 8);
+    else
+        word = load_bytes(mask + first / 8, n_bytes);
+    word >>= skip;
     if (n_bytes > 8)
         word |= (uint64_t)mask[first / 8 + 8] << (64 - skip);
     return n < 64 ? word & ((UINT64_C(1) << n) - 1) : word;

@@ -1,9 +1,10 @@
 #include "kernels/move/move.h"
 
 #include <immintrin.h>
+#include <stdbool.h>
 #include <string.h>
 
-enum { LINE_BYTES = 64 };
+enum { LINE_BYTES = 64, PAGE_BYTES = 4096 };
 
 /* A tile of `TILE` x `TILE` elements, whole. */
 typedef void tile_run(const char *source, ptrdiff_t source_stride, char *target, ptrdiff_t target_stride);
@@ -109,6 +110,25 @@ static inline void edge(const char *source, ptrdiff_t source_stride, char *targe
 }
 
 /*
+ * A square of one line's elements by as many rows, through a buffer, so that every line of source and target
+ * is touched once: where strides are multiples of a page their lines would evict each other from the
+ * first-level cache.
+ */
+static inline __attribute__((always_inline)) void square(const char *source, ptrdiff_t source_stride,
+                                                         char *target, ptrdiff_t target_stride,
+                                                         size_t elem_bytes, size_t tile, tile_run *run)
+{
+    char buffer[LINE_BYTES * LINE_BYTES];
+    const size_t side = LINE_BYTES / elem_bytes;
+    for (size_t r = 0; r < side; r += tile)
+        for (size_t c = 0; c < side; c += tile)
+            run(source + (ptrdiff_t)r * source_stride + c * elem_bytes, source_stride,
+                buffer + c * LINE_BYTES + r * elem_bytes, LINE_BYTES);
+    for (size_t c = 0; c < side; c++)
+        memcpy(target + (ptrdiff_t)c * target_stride, buffer + c * LINE_BYTES, LINE_BYTES);
+}
+
+/*
  * Bands of one source line's columns: a line is used up while the target lines of the band stay in the
  * first-level cache.
  */
@@ -118,10 +138,15 @@ static inline __attribute__((always_inline)) void transpose(const char *source, 
                                                             size_t tile, tile_run *run)
 {
     const size_t band = LINE_BYTES / elem_bytes;
+    const bool collides = source_stride % PAGE_BYTES == 0 || target_stride % PAGE_BYTES == 0;
     for (size_t c0 = 0; c0 < n_cols; c0 += band) {
         size_t width = n_cols - c0 < band ? n_cols - c0 : band;
-        size_t whole = width / tile * tile;
-        for (size_t r = 0; r < n_rows; r += tile) {
+        size_t whole = width / tile * tile, r = 0;
+        for (; collides && width == band && r + band <= n_rows; r += band)
+            square(source + (ptrdiff_t)r * source_stride + c0 * elem_bytes, source_stride,
+                   target + (ptrdiff_t)c0 * target_stride + r * elem_bytes, target_stride, elem_bytes, tile,
+                   run);
+        for (; r < n_rows; r += tile) {
             size_t height = n_rows - r < tile ? n_rows - r : tile;
             const char *from = source + (ptrdiff_t)r * source_stride + c0 * elem_bytes;
             char *to = target + (ptrdiff_t)c0 * target_stride + r * elem_bytes;

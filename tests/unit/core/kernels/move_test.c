@@ -51,6 +51,21 @@ static void test_transposes_agree(void **state)
     }
 }
 
+/* Rows a whole number of pages apart have a way of their own. */
+static void test_transposes_agree_on_pages(void **state)
+{
+    (void)state;
+    enum { PAGE = 4096 };
+    for (int isa = 0; isa < MLS_ISA_COUNT; isa++) {
+        if (!mls_cpu_has((enum mls_isa)isa))
+            continue;
+        for (size_t elem = 1; elem <= MLS_MOVE_TRANSPOSE_BYTES; elem *= 2) {
+            check_transpose((enum mls_isa)isa, elem, 133, 150, PAGE - 150 * elem);
+            check_transpose((enum mls_isa)isa, elem, PAGE / elem, 70, 0);
+        }
+    }
+}
+
 static void test_transpose_takes_negative_strides(void **state)
 {
     (void)state;
@@ -97,6 +112,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_transposes_agree),
+        cmocka_unit_test(test_transposes_agree_on_pages),
         cmocka_unit_test(test_transpose_takes_negative_strides),
         cmocka_unit_test(test_strided_moves_every_element_size),
     };

@@ -51,7 +51,7 @@ static int64_t entry_of(unsigned rank, const int64_t *dims, const int64_t *entri
 static struct mls_tensor *add_random_bits(struct op_case *c, const char *param, enum mls_dtype dtype,
                                           unsigned rank, const int64_t *dims)
 {
-    uint8_t bytes[1 << 16];
+    static uint8_t bytes[1 << 18];
     for (size_t i = 0; i < sizeof bytes; i++)
         bytes[i] = (uint8_t)next_random();
     return op_case_tensor(c, param, dtype, rank, dims, bytes);

@@ -187,7 +187,7 @@ static void test_unknown_dimensions_pass_through(void **state)
     op_case_tensor(&c, "values", MLS_FP32, 2, (int64_t[]){3, 6}, NULL);
     op_case_int(&c, "axis", 1);
     assert_int_equal(op_case_infer(&c, true), MLS_OK);
-    assert_int_equal(op_case_output(&c, 0)->type.dims[0], 3);
+    assert_int_equal(op_case_output(&c, 0)->type.dims[0], MLS_DIM_UNKNOWN);
     assert_int_equal(op_case_output(&c, 0)->type.dims[1], 12);
     op_case_end(&c);
 }
@@ -233,6 +233,29 @@ static void test_empty_tensors_move_nothing(void **state)
     end_refused(&c, MLS_ERR_RUN_INDEX, "index 0 lies outside the 0 elements");
 }
 
+/* Sizes of scratch and checks of bounds need the input's type: the result stays open until it is known. */
+static void test_results_are_not_static_before_their_inputs(void **state)
+{
+    (void)state;
+    struct op_case c;
+    op_case_begin(&c, "topk", 5);
+    op_case_tensor(&c, "x", MLS_FP32, 1, (int64_t[]){MLS_DIM_UNKNOWN}, NULL);
+    op_case_int(&c, "k", 3);
+    c.n_outputs = 2;
+    assert_int_equal(op_case_infer(&c, true), MLS_OK);
+    assert_false(mls_type_is_static(&op_case_output(&c, 0)->type));
+    assert_false(mls_type_is_static(&op_case_output(&c, 1)->type));
+    op_case_end(&c);
+
+    op_case_begin(&c, "resize_nearest_neighbor", 5);
+    op_case_tensor(&c, "x", MLS_FP32, 3, (int64_t[]){1, MLS_DIM_UNKNOWN, 4}, NULL);
+    op_case_int(&c, "target_size_height", 3);
+    op_case_int(&c, "target_size_width", 3);
+    assert_int_equal(op_case_infer(&c, true), MLS_OK);
+    assert_false(mls_type_is_static(&op_case_output(&c, 0)->type));
+    op_case_end(&c);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -244,6 +267,7 @@ int main(void)
         cmocka_unit_test(test_box_indices_are_checked),
         cmocka_unit_test(test_computed_shapes_stay_unknown_until_the_run),
         cmocka_unit_test(test_unknown_dimensions_pass_through),
+        cmocka_unit_test(test_results_are_not_static_before_their_inputs),
         cmocka_unit_test(test_a_view_may_lie_on_its_input),
         cmocka_unit_test(test_identity_passes_strings),
         cmocka_unit_test(test_empty_tensors_move_nothing),
