@@ -23,6 +23,7 @@ struct package_mapping {
     struct package_mapping *next;
     void *data;
     size_t size_bytes;
+    bool file_backed; /* clean pages of a file, which come back by themselves when they are dropped */
 };
 
 struct mls_package {

@@ -106,7 +106,7 @@ enum mls_status package_cancelled(const char *path, struct mls_error *reterr)
     return mls_fail(reterr, MLS_ERR_CANCELLED, "cannot open %s: cancelled", path);
 }
 
-static enum mls_status add_mapping(struct mls_package *package, void *data, size_t size_bytes,
+static enum mls_status add_mapping(struct mls_package *package, void *data, size_t size_bytes, bool file_backed,
                                    struct mls_error *reterr)
 {
     struct package_mapping *mapping = MLS_NEW(package->arena, struct package_mapping);
@@ -114,7 +114,7 @@ static enum mls_status add_mapping(struct mls_package *package, void *data, size
         munmap(data, size_bytes);
         return package_out_of_memory(package, reterr);
     }
-    *mapping = (struct package_mapping){package->mappings, data, size_bytes};
+    *mapping = (struct package_mapping){package->mappings, data, size_bytes, file_backed};
     package->mappings = mapping;
     return MLS_OK;
 }
@@ -139,7 +139,7 @@ enum mls_status package_map_file(struct mls_package *package, int fd, const char
     void *data = mmap(NULL, size_bytes, PROT_READ, MAP_PRIVATE, fd, 0);
     if (data == MAP_FAILED)
         return mls_fail(reterr, MLS_ERR_IO, "cannot map %s: %s", name, strerror(errno));
-    enum mls_status status = add_mapping(package, data, size_bytes, reterr);
+    enum mls_status status = add_mapping(package, data, size_bytes, true, reterr);
     if (!status)
         *ret_bytes = (struct mls_bytes){data, size_bytes};
     return status;
@@ -153,10 +153,23 @@ enum mls_status package_map_copy(struct mls_package *package, struct mls_bytes b
         return package_out_of_memory(package, reterr);
     memcpy(data, bytes.data, bytes.size_bytes);
     mprotect(data, bytes.size_bytes, PROT_READ);
-    enum mls_status status = add_mapping(package, data, bytes.size_bytes, reterr);
+    enum mls_status status = add_mapping(package, data, bytes.size_bytes, false, reterr);
     if (!status)
         *ret_bytes = (struct mls_bytes){data, bytes.size_bytes};
     return status;
+}
+
+void mls_package_done_with(const struct mls_package *package, const void *data, size_t size_bytes)
+{
+    uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), first = (uintptr_t)data, end = first + size_bytes;
+    for (const struct package_mapping *mapping = package->mappings; mapping; mapping = mapping->next) {
+        uintptr_t base = (uintptr_t)mapping->data;
+        if (!mapping->file_backed || first < base || end > base + mapping->size_bytes)
+            continue;
+        first = first / page * page;
+        madvise((unsigned char *)mapping->data + (first - base), end - first, MADV_DONTNEED);
+        return;
+    }
 }
 
 /* Makes room for one more element in an owned array; the new array, or NULL. */

@@ -79,6 +79,21 @@ static bool worth_folding(const struct op_work *work, size_t input_bytes, size_t
     return (work->row->flags & MLS_OP_CONSTEXPR) || total <= FOLD_ALWAYS_BYTES || total <= input_bytes;
 }
 
+/* Weights of which there is another copy now, packed or decompressed, need not stay in memory. */
+static void release_weights(const struct builder *builder, const struct op_work *work)
+{
+    if (!builder->shared->model->package)
+        return;
+    for (uint32_t i = 0; i < work->n_arguments; i++) {
+        for (uint32_t j = 0; j < work->arguments[i].n; j++) {
+            const struct plan_slot *slot = &builder->plan->slots[work->arguments[i].slots[j]];
+            size_t bytes = mls_type_bytes(&slot->tensor.type);
+            if (slot->storage == PLAN_CONSTANT && bytes != SIZE_MAX && bytes >= FOLD_ALWAYS_BYTES)
+                mls_package_done_with(builder->shared->model->package, slot->tensor.data, bytes);
+        }
+    }
+}
+
 static enum mls_status run_now(struct builder *builder, struct op_work *work, struct mls_arena *arena)
 {
     struct mls_op_call *call = &work->call;
@@ -138,8 +153,10 @@ enum mls_status plan_fold(struct builder *builder, struct op_work *work, bool *r
             shared->folded_types[work->op->outputs[i].i] = slot->tensor.type;
         }
     }
-    if (shape_free)
+    if (shape_free) {
         shared->packed_bytes += output_bytes;
+        release_weights(builder, work);
+    }
     *ret_folded = true;
     return MLS_OK;
 }
@@ -194,6 +211,8 @@ enum mls_status plan_pack(struct builder *builder, struct op_work *work)
             return status;
         if (!go_on)
             return mls_fail(builder->error, MLS_ERR_CANCELLED, "loading was cancelled");
+        if (packed->bytes >= FOLD_ALWAYS_BYTES)
+            release_weights(builder, work);
         packed->done = true;
         shared->packed_bytes += packed->bytes;
     }

@@ -105,6 +105,12 @@ struct mls_bytes mls_package_spec(const struct mls_package *package, const char 
 enum mls_status mls_package_blob(const struct mls_package *package, const char *reference, struct mls_bytes *ret_bytes,
                                  const char **ret_path, struct mls_error *reterr);
 
+/*
+ * mls_package_done_with: says that bytes of an entry will hardly be read again, so that pages of a mapped file stop counting
+ * as this process's memory. They can still be read: they come back from the file. Does nothing to decrypted bytes.
+ */
+void mls_package_done_with(const struct mls_package *package, const void *data, size_t size_bytes);
+
 /* Facts that reports show. Borrowed from the package. */
 struct mls_package_info {
     const char *path;            /* as given by the user */
