@@ -1,12 +1,13 @@
 /*
  * compare_outputs: compares what `mlscope run` wrote with the outputs expected.
  *
- *     compare_outputs EXPECTED_FOLDER GOT_FOLDER [FALLBACK_DB]
+ *     compare_outputs EXPECTED_FOLDER GOT_FOLDER [FALLBACK_DB [finite]]
  *
  * Bounds: snr_db of EXPECTED_FOLDER/case.json; else FALLBACK_DB; else 90. Tensors: signal-to-noise ratio in
  * dB at least the bound, the same arg-max (along the last axis, where its best is ahead by more than the
  * bound's noise), infinities and NaN in the same places. `rows` of case.json: only the first rows of axis 1
- * count. Labels and dictionary keys are equal. Exit 1 on any difference.
+ * count. Labels and dictionary keys are equal. With `finite`, no output
+ * may hold NaN or infinity. Exit 1 on any difference.
  */
 #include <jansson.h>
 #include <limits.h>
@@ -21,6 +22,7 @@
 struct bound {
     double snr_db;
     int64_t rows; /* 0: all */
+    bool finite;
 };
 
 static json_t *read_json(const char *folder, const char *name)
@@ -93,6 +95,14 @@ static size_t other_arg_max(const struct array *expected, const struct array *go
     return other;
 }
 
+static size_t not_finite(const struct array *array)
+{
+    size_t n = (size_t)mls_type_elems(&array->type), bad = 0;
+    for (size_t i = 0; i < n; i++)
+        bad += !isfinite(convert_to_double(array->data, array->type.dtype, i));
+    return bad;
+}
+
 static bool same_tensor(const char *name, json_t *expected_entry, json_t *got_entry,
                         const char *const folders[2], struct bound bound)
 {
@@ -110,8 +120,10 @@ static bool same_tensor(const char *name, json_t *expected_entry, json_t *got_en
             n = n / (size_t)expected.type.dims[1] * (size_t)bound.rows;
         double db = snr_db(&expected, &got, n);
         size_t other = other_arg_max(&expected, &got, n, bound.snr_db);
-        same = db >= bound.snr_db && !other;
-        printf("%-24s %8.1f dB (bound %.0f)%s\n", name, db, bound.snr_db, other ? ", another arg-max" : "");
+        size_t bad = bound.finite ? not_finite(&got) : 0;
+        same = db >= bound.snr_db && !other && !bad;
+        printf("%-24s %8.1f dB (bound %.0f)%s%s\n", name, db, bound.snr_db, other ? ", another arg-max" : "",
+               bad ? ", not finite" : "");
     }
     array_done(&expected);
     array_done(&got);
@@ -166,7 +178,7 @@ static bool same_output(json_t *expected, json_t *got, const char *const folders
 int main(int argc, char **argv)
 {
     if (argc < 3) {
-        fprintf(stderr, "usage: compare_outputs EXPECTED_FOLDER GOT_FOLDER [FALLBACK_DB]\n");
+        fprintf(stderr, "usage: compare_outputs EXPECTED_FOLDER GOT_FOLDER [FALLBACK_DB [finite]]\n");
         return 2;
     }
     const char *const folders[2] = {argv[1], argv[2]};
@@ -177,7 +189,8 @@ int main(int argc, char **argv)
     struct bound bound = {.snr_db = snr        ? json_number_value(snr)
                                     : argc > 3 ? atof(argv[3])
                                                : 90,
-                          .rows = json_integer_value(json_object_get(settings, "rows"))};
+                          .rows = json_integer_value(json_object_get(settings, "rows")),
+                          .finite = argc > 4 && !strcmp(argv[4], "finite")};
     bool same = expected && got && json_array_size(expected) == json_array_size(got);
     for (size_t i = 0; same && i < json_array_size(expected); i++)
         same = same_output(json_array_get(expected, i), json_array_get(got, i), folders, bound);

@@ -260,7 +260,8 @@ def states():
 def convolve(x, weight, groups=1):
     """Convolution of odd kernels with padding "same" and stride 1."""
     pad = weight.shape[2] // 2
-    windows = np.lib.stride_tricks.sliding_window_view(np.pad(x, ((0, 0), (0, 0), (pad, pad), (pad, pad))), weight.shape[2:], (2, 3))
+    padded = np.pad(x, ((0, 0), (0, 0), (pad, pad), (pad, pad)))
+    windows = np.lib.stride_tricks.sliding_window_view(padded, weight.shape[2:], (2, 3))
     parts = [np.einsum("ncyxij,ocij->noyx", w, k) for w, k in
              zip(np.split(windows, groups, 1), np.split(weight, groups, 0))]
     return np.concatenate(parts, 1)
@@ -270,7 +271,8 @@ def fusion():
     """Elementwise operations behind those that can take them over; in fp32 and in fp16."""
     for name, dtype, snr_db in (("fusion", np.float32, 90), ("fusion_fp16", np.float16, 45)):
         r = rng(12)
-        w = [(r.standard_normal(s) / 3).astype(dtype) for s in ((4, 4, 3, 3), (4, 4, 1, 1), (4, 1, 3, 3), (4, 4, 1, 1), (4, 4, 3, 3), (36, 36))]
+        shapes = ((4, 4, 3, 3), (4, 4, 1, 1), (4, 1, 3, 3), (4, 4, 1, 1), (4, 4, 3, 3), (36, 36))
+        w = [(r.standard_normal(s) / 3).astype(dtype) for s in shapes]
         x = r.standard_normal((1, 4, 6, 6)).astype(dtype)
 
         @mb.program(input_specs=[mb.TensorSpec(x.shape, dtype=types.fp16 if dtype == np.float16 else types.fp32)],
@@ -285,8 +287,9 @@ def fusion():
             gated = mb.mul(x=twice, y=mb.tanh(x=twice, name="twice_tanh"), name="twice_mul")
             both = mb.add(x=conv(gated, w[3], "first_conv"), y=conv(gated, w[4], "second_conv"), name="both_add")
             shown = conv(both, w[3], "shown_conv")
-            pooled = mb.leaky_relu(x=mb.max_pool(x=mb.clip(x=shown, alpha=dtype(-1), beta=dtype(1), name="shown_clip"), kernel_sizes=(3, 3), strides=(1, 1),
-                                                 pad_type="same", name="pool"), alpha=dtype(0.25), name="pool_leaky")
+            clipped = mb.clip(x=shown, alpha=dtype(-1), beta=dtype(1), name="shown_clip")
+            pooled = mb.leaky_relu(x=mb.max_pool(x=clipped, kernel_sizes=(3, 3), strides=(1, 1), pad_type="same", name="pool"),
+                                   alpha=dtype(0.25), name="pool_leaky")
             up = mb.tanh(x=mb.conv_transpose(x=pooled, weight=w[1], name="up_conv"), name="up_tanh")
             flat = mb.reshape(x=up, shape=(4, 36))
             scaled = mb.real_div(x=mb.linear(x=flat, weight=w[5], name="scaled_linear"), y=dtype(4), name="scaled_div")
