@@ -154,7 +154,8 @@ static enum mls_status infer_resize(const struct mls_op_call *call, struct mls_e
 
 /* ---- Nearest ---- */
 
-/* Element i of the result reads this element. The default way rounds down, the others to the nearest. */
+/* Element i of the result reads this element. The default way (of upsampling) rounds down, the others to the
+ * nearest. */
 static int32_t nearest_index(const struct axis *axis, int64_t i)
 {
     double position = mls_grid_position(axis->grid, 0, (double)axis->n_in, axis->n_out, i);
@@ -302,9 +303,15 @@ static size_t scratch_resize(const struct mls_op_call *call, const struct mls_op
 
 /* ---- Rows ---- */
 
-static enum mls_status run_nearest_default(struct mls_op_call *call, struct mls_op_env *env)
+static enum mls_status run_upsample_nearest(struct mls_op_call *call, struct mls_op_env *env)
 {
     return run_nearest(call, MLS_GRID_DEFAULT, env);
+}
+
+/* Resizing, other than upsampling, takes the centres of the elements by default. */
+static enum mls_status run_resize_nearest(struct mls_op_call *call, struct mls_op_env *env)
+{
+    return run_nearest(call, MLS_GRID_UNALIGN, env);
 }
 
 static enum mls_status run_upsample_bilinear(struct mls_op_call *call, struct mls_op_env *env)
@@ -320,7 +327,9 @@ static enum mls_status run_resize_bilinear(struct mls_op_call *call, struct mls_
 static enum mls_status run_resize(struct mls_op_call *call, struct mls_op_env *env)
 {
     enum mls_grid grid = mls_grid_parse(call, RESIZE_SAMPLING_MODE);
-    return is_linear(call) ? run_bilinear(call, grid, env) : run_nearest(call, grid, env);
+    if (is_linear(call))
+        return run_bilinear(call, grid, env);
+    return grid == MLS_GRID_DEFAULT ? run_resize_nearest(call, env) : run_nearest(call, grid, env);
 }
 
 static uint64_t flops_bilinear(const struct mls_op_call *call)
@@ -347,7 +356,7 @@ static const struct mls_op_row rows[] = {
      .params = {[X] = {"x", MLS_T_FLOAT, 0, 0}, FACTORS},
      .infer = infer_upsample,
      .scratch_bytes = scratch_nearest,
-     .run = run_nearest_default},
+     .run = run_upsample_nearest},
     {.name = "resize_nearest_neighbor",
      .since = 5,
      .params = {[X] = {"x", MLS_T_FLOAT, 0, 0},
@@ -355,7 +364,7 @@ static const struct mls_op_row rows[] = {
                 [WIDTH] = {"target_size_width", MLS_T_I32, MLS_PARAM_CONST, 0}},
      .infer = infer_resize_to,
      .scratch_bytes = scratch_nearest,
-     .run = run_nearest_default},
+     .run = run_resize_nearest},
     {.name = "upsample_bilinear",
      .since = 5,
      .params = {[X] = {"x", MLS_T_FLOAT, 0, 0}, FACTORS, [MODE] = OPTION("align_corners", MLS_T_BOOL)},

@@ -15,8 +15,8 @@ enum { X_PARAM, SIZE_PARAM, ALPHA_PARAM, BETA_PARAM, K_PARAM };
 static enum mls_status infer_local_response_norm(const struct mls_op_call *call, struct mls_error *reterr)
 {
     unsigned rank = mls_op_in(call, X_PARAM)->type.rank;
-    if (rank != MLS_RANK_UNKNOWN && (rank < 3 || rank > 4))
-        return mls_op_fail(call, reterr, MLS_ERR_OP_SHAPE, "x must have 3 or 4 dimensions, not %u", rank);
+    if (rank < 3) /* an unknown rank is larger */
+        return mls_op_fail(call, reterr, MLS_ERR_OP_SHAPE, "x must have at least 3 dimensions, not %u", rank);
     int64_t size = mls_op_int(call, SIZE_PARAM, 0);
     if (size < 1)
         return mls_op_fail(call, reterr, MLS_ERR_OP_ARGUMENT, "size must be at least 1, not %lld",
@@ -111,7 +111,7 @@ static enum mls_status run_local_response_norm(struct mls_op_call *call, struct 
         name, MLS_T_FLOAT, MLS_PARAM_CONST | MLS_PARAM_OPTIONAL, letter \
     }
 
-/* Opset 7 lets the parameters have another type than x. */
+/* Opset 7 lets each parameter have another type than x. */
 #define ROW(opset, letter)                                                      \
     {                                                                           \
         .name = "local_response_norm", .since = (opset),                        \
@@ -124,6 +124,6 @@ static enum mls_status run_local_response_norm(struct mls_op_call *call, struct 
         .run = run_local_response_norm                                          \
     }
 
-static const struct mls_op_row rows[] = {ROW(5, 'T'), ROW(7, 'U')};
+static const struct mls_op_row rows[] = {ROW(5, 'T'), ROW(7, 0)};
 
 MLS_OP_FAMILY_DEFINE(local_response_norm, rows);

@@ -392,8 +392,11 @@ static enum mls_status run_l2_norm(struct mls_op_call *call, struct mls_op_env *
     return MLS_OK;
 }
 
-/* ---- Rows: opset 7 lets the parameters have another type than x
- * --------------------------------------------------- */
+/*
+ * ---- Rows ----
+ * Opset 7 lets the parameters have another type than x. A default epsilon is written with the type of x, so
+ * its type is free there.
+ */
 
 static uint64_t flops_moments(const struct mls_op_call *call)
 {
@@ -418,26 +421,26 @@ static uint64_t flops_l2_norm(const struct mls_op_call *call)
         name, MLS_T_FLOAT, MLS_PARAM_CONST | MLS_PARAM_OPTIONAL, letter \
     }
 
-#define LAYER(opset, letter)                                                                              \
+#define LAYER(opset, letter, epsilon_letter)                                                              \
     {                                                                                                     \
         .name = "layer_norm", .since = (opset), .flags = MLS_OP_INPLACE,                                  \
         .params = {X_TENSOR, [LAYER_AXES] = {"axes", MLS_T_I32, MLS_PARAM_CONST | MLS_PARAM_OPTIONAL, 0}, \
                    [LAYER_GAMMA] = OPTIONAL("gamma", letter), [LAYER_BETA] = OPTIONAL("beta", letter),    \
-                   [LAYER_EPSILON] = OPTIONAL("epsilon", letter)},                                        \
+                   [LAYER_EPSILON] = OPTIONAL("epsilon", epsilon_letter)},                                \
         .infer = infer_layer_norm, .flops = flops_moments, .pack = pack_layer_norm, .run = run_layer_norm \
     }
 
-#define INSTANCE(opset, letter)                                                                             \
-    {                                                                                                       \
-        .name = "instance_norm", .since = (opset), .flags = MLS_OP_INPLACE,                                 \
-        .params =                                                                                           \
-            {X_TENSOR, [INSTANCE_GAMMA] = OPTIONAL("gamma", letter),                                        \
-             [INSTANCE_BETA] = OPTIONAL("beta", letter), [INSTANCE_EPSILON] = OPTIONAL("epsilon", letter)}, \
-        .infer = infer_instance_norm, .flops = flops_moments, .pack = pack_instance_norm,                   \
-        .run = run_instance_norm                                                                            \
+#define INSTANCE(opset, letter, epsilon_letter)                                           \
+    {                                                                                     \
+        .name = "instance_norm", .since = (opset), .flags = MLS_OP_INPLACE,               \
+        .params = {X_TENSOR, [INSTANCE_GAMMA] = OPTIONAL("gamma", letter),                \
+                   [INSTANCE_BETA] = OPTIONAL("beta", letter),                            \
+                   [INSTANCE_EPSILON] = OPTIONAL("epsilon", epsilon_letter)},             \
+        .infer = infer_instance_norm, .flops = flops_moments, .pack = pack_instance_norm, \
+        .run = run_instance_norm                                                          \
     }
 
-#define BATCH(opset, letter)                                                                                 \
+#define BATCH(opset, letter, epsilon_letter)                                                                 \
     {                                                                                                        \
         .name = "batch_norm", .since = (opset), .flags = MLS_OP_INPLACE,                                     \
         .params = {X_TENSOR,                                                                                 \
@@ -445,7 +448,7 @@ static uint64_t flops_l2_norm(const struct mls_op_call *call)
                    [BATCH_VARIANCE] = GIVEN("variance", letter),                                             \
                    [BATCH_GAMMA] = OPTIONAL("gamma", letter),                                                \
                    [BATCH_BETA] = OPTIONAL("beta", letter),                                                  \
-                   [BATCH_EPSILON] = OPTIONAL("epsilon", letter)},                                           \
+                   [BATCH_EPSILON] = OPTIONAL("epsilon", epsilon_letter)},                                   \
         .infer = infer_batch_norm, .flops = flops_batch_norm, .pack = pack_batch_norm, .run = run_batch_norm \
     }
 
@@ -456,7 +459,8 @@ static uint64_t flops_l2_norm(const struct mls_op_call *call)
         .flops = flops_l2_norm, .run = run_l2_norm                                                \
     }
 
-static const struct mls_op_row rows[] = {LAYER(5, 'T'), LAYER(7, 'U'), INSTANCE(5, 'T'), INSTANCE(7, 'U'),
-                                         BATCH(5, 'T'), BATCH(7, 'U'), L2(5, 'T'),       L2(7, 'U')};
+static const struct mls_op_row rows[] = {LAYER(5, 'T', 'T'),  LAYER(7, 'U', 0),   INSTANCE(5, 'T', 'T'),
+                                         INSTANCE(7, 'U', 0), BATCH(5, 'T', 'T'), BATCH(7, 'U', 0),
+                                         L2(5, 'T'),          L2(7, 'U')};
 
 MLS_OP_FAMILY_DEFINE(normalization, rows);

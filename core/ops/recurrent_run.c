@@ -268,6 +268,8 @@ static void load_biases(const struct mls_op_call *call, const struct recurrent *
     load_vector(call, r->kind->peephole[direction], 3 * r->hidden, r->peephole);
 }
 
+/* The sequence of direction "reverse" is in the order of computation; that of a bidirectional cell's second
+ * half is in the order of x. */
 static void run_direction(const struct mls_op_call *call, const struct mls_op_env *env,
                           const struct recurrent *r, const struct functions *f, unsigned direction)
 {
@@ -288,7 +290,7 @@ static void run_direction(const struct mls_op_call *call, const struct mls_op_en
             size_t at = backward ? n - 1 - i : i;
             run_step(call, env, r, f, direction, r->gates + at * r->batch * r->rows);
             if (r->sequence)
-                store_state(call, env, r, direction, r->h, 0, first + at);
+                store_state(call, env, r, direction, r->h, 0, r->reverse ? done + i : first + at);
         }
         done += n;
     }

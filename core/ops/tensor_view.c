@@ -76,6 +76,23 @@ static bool fill_hole(struct mls_type *type, unsigned hole, int64_t n_elems)
     return true;
 }
 
+/*
+ * What a 0 at place i of the shape keeps: the same dimension of x. From opset 7 on places are counted from
+ * the last one, and 0 is 1 where x has no such dimension. Before, the ranks must be equal.
+ */
+static int64_t kept_dim(const struct mls_op_call *call, unsigned rank, unsigned i)
+{
+    const struct mls_type *x = &mls_op_in(call, X)->type;
+    if (x->rank == rank)
+        return x->dims[i];
+    if (call->row->since < 7)
+        return 0;
+    if (x->rank == MLS_RANK_UNKNOWN)
+        return MLS_DIM_UNKNOWN;
+    unsigned from_end = rank - i;
+    return from_end <= x->rank ? x->dims[x->rank - from_end] : 1;
+}
+
 static enum mls_status infer_reshape(const struct mls_op_call *call, struct mls_error *reterr)
 {
     const struct mls_type *x = &mls_op_in(call, X)->type;
@@ -101,8 +118,8 @@ static enum mls_status infer_reshape(const struct mls_op_call *call, struct mls_
     type.rank = (uint8_t)n;
     int hole = -1;
     for (int i = 0; i < n; i++) {
-        if (type.dims[i] == 0 && x->rank == type.rank) {
-            type.dims[i] = x->dims[i];
+        if (type.dims[i] == 0) {
+            type.dims[i] = kept_dim(call, type.rank, (unsigned)i);
         } else if (type.dims[i] == -1 && hole < 0) {
             hole = i;
         } else if (type.dims[i] < 0) {

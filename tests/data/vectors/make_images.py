@@ -93,11 +93,10 @@ def resizing():
         expected = torch.nn.functional.interpolate(t, scale_factor=(sh, sw), mode="nearest").numpy()
         case("upsample_nearest_neighbor", 5, expected, dtype, 0, x=x, scale_factor_height=sh, scale_factor_width=sw)
     for h, w in [(9, 4), (2, 20), (5, 7)]:
-        expected = torch.nn.functional.interpolate(t, size=(h, w), mode="nearest").numpy()
-        case("resize_nearest_neighbor", 5, expected, tolerance=0, x=x, target_size_height=h, target_size_width=w)
-        case("resize", 7, expected, tolerance=0, types={"shape": "int32", "resized_dims": "uint32"}, x=x,
-             shape=np.array([h, w]), resized_dims=2, interpolation_mode="NEAREST_NEIGHBOR")
         exact = torch.nn.functional.interpolate(t, size=(h, w), mode="nearest-exact").numpy()
+        case("resize_nearest_neighbor", 5, exact, tolerance=0, x=x, target_size_height=h, target_size_width=w)
+        case("resize", 7, exact, tolerance=0, types={"shape": "int32", "resized_dims": "uint32"}, x=x,
+             shape=np.array([h, w]), resized_dims=2, interpolation_mode="NEAREST_NEIGHBOR")
         case("resize", 7, exact, tolerance=0, types={"shape": "int32", "resized_dims": "uint32"}, x=x,
              shape=np.array([9, h, w]), resized_dims=2, interpolation_mode="NEAREST_NEIGHBOR", sampling_mode="UNALIGN_CORNERS")
     case("resize", 7, bilinear(x, grid("ALIGN_CORNERS", 5, 8), np.arange(7)), types={"shape": "int32", "resized_dims": "uint32"},

@@ -54,6 +54,8 @@ def views():
     Case("identity", 5, [("fp32", x)], x=x)
     for shape, result in [([6, 4], (6, 4)), ([0, 0, -1], (2, 3, 4)), ([2, -1], (2, 12)), ([0, -1, 2], (2, 6, 2)), ([24], (24,))]:
         Case("reshape", 5 if len(shape) < 3 else 7, [("fp32", x.reshape(result))], x=x, shape=shape)
+    for shape, result in [([1, 0, -1, 0, 0], (1, 1, 2, 3, 4)), ([-1, 0], (6, 4))]:
+        Case("reshape", 7, [("fp32", x.reshape(result))], x=x, shape=shape)
     Case("reshape_like", 6, [("fp32", x.reshape(4, 6))], x=x,
          ref_tensors=[numbers(9, 4), numbers(6, 5)], begins=[np.array(1), np.array(0)], ends=[np.array(0), np.array(1)],
          end_masks=[np.array(1), np.array(0)], types={"begins": "int32", "ends": "int32", "end_masks": "bool"})

@@ -61,7 +61,7 @@ def lstm(s, b, i, n, dtype="fp32", direction="forward", sequence=True, bias=True
         part = slice(way * n, (way + 1) * n)
         y, h1, c1 = lstm_direction(x[::-1] if backward else x, h[:, part], c[:, part], wi, wh,
                                    bb if bias else np.zeros(4 * n), pp if peephole else np.zeros(3 * n), act, clip)
-        ys.append(y[::-1] if backward and sequence else y)
+        ys.append(y[::-1] if way == 1 and sequence else y)
         hs.append(h1)
         cs.append(c1)
     y = np.concatenate(ys, 2)
@@ -94,7 +94,6 @@ def gru(s, b, i, n, dtype="fp32", direction="forward", sequence=True, bias=True,
         h = (1 - z) * o + z * h
         ys.append(h)
     y = np.array(ys)
-    y = y[::-1] if direction == "reverse" and sequence else y
     write("gru", opset, dtype, tensors,
           {"direction": direction, "recurrent_activation": act[0], "activation": act[1]},
           {"output_sequence": sequence, "reset_after": reset_after}, y if sequence else y[-1:], [h])
@@ -108,7 +107,6 @@ def rnn(s, b, i, n, dtype="fp32", direction="forward", sequence=True, bias=True,
         h = ACTIVATIONS[act](step @ wi.T + h @ wh.T + (0 if bb is None else bb))
         ys.append(h)
     y = np.array(ys)
-    y = y[::-1] if direction == "reverse" and sequence else y
     write("rnn", opset, dtype, {"x": x, "initial_h": first, "weight_ih": wi, "weight_hh": wh, "bias": bb},
           {"direction": direction, "activation": act}, {"output_sequence": sequence}, y if sequence else y[-1:], [h])
 

@@ -8,6 +8,7 @@
 #include "support/opened.h"
 
 #include "core/cpu.h"
+#include "ops/op_family.h"
 
 /* ---- Bits ---- */
 
@@ -41,9 +42,8 @@ static void side_free(struct side *side)
     mls_session_free(side->session);
 }
 
-static void check_bits(const char *path, const struct mls_model *model, enum mls_isa isa, uint32_t threads)
+static void check_bits(const char *path, const struct mls_model *model, struct mls_session_options options)
 {
-    struct mls_session_options options = {.threads = threads, .cpu_capped = true, .cpu = isa};
     struct side fused = side_create(model, &options);
     options.no_fusion = true;
     struct side apart = side_create(model, &options);
@@ -51,13 +51,15 @@ static void check_bits(const char *path, const struct mls_model *model, enum mls
         const struct mls_tensor *a = mls_run_output(fused.run, i), *b = mls_run_output(apart.run, i);
         size_t bytes = mls_type_bytes(&b->type);
         if (mls_type_bytes(&a->type) != bytes || memcmp(a->data, b->data, bytes) != 0)
-            fail_msg("%s, %s, %u threads: output %zu differs", path, mls_isa_name(isa), threads, i);
+            fail_msg("%s, %s, %u threads: output %zu differs", path, mls_isa_name(options.cpu),
+                     options.threads, i);
     }
     side_free(&fused);
     side_free(&apart);
 }
 
-static void check_package(const char *path, enum mls_isa lowest)
+/* With every instruction set on three threads; a small package also on one, and in high precision. */
+static void check_package(const char *path, bool small)
 {
     struct mls_package *package;
     struct mls_model *model;
@@ -65,9 +67,17 @@ static void check_package(const char *path, enum mls_isa lowest)
     if (mls_package_open(path, &(struct mls_package_options){0}, &package, &error) ||
         mls_model_load(package, NULL, &model, &error))
         fail_msg("%s: %s", path, error.text);
-    for (enum mls_isa isa = lowest; isa <= mls_cpu_best(); isa++)
-        for (uint32_t threads = 1; threads <= 3; threads += 2)
-            check_bits(path, model, isa, threads);
+    enum mls_isa best = mls_cpu_best();
+    for (enum mls_isa isa = MLS_ISA_GENERIC; isa <= best; isa++) {
+        struct mls_session_options options = {.threads = 3, .cpu_capped = true, .cpu = isa};
+        check_bits(path, model, options);
+        options.threads = 1;
+        if (small || isa == best)
+            check_bits(path, model, options);
+        options.precision = MLS_PRECISION_HIGH;
+        if (small)
+            check_bits(path, model, options);
+    }
     mls_model_free(model);
     mls_package_release(package);
 }
@@ -82,7 +92,7 @@ static void cases_give_the_same_bits(void **state)
         char path[1024];
         snprintf(path, sizeof path, "%s/%s/model.mlpackage", folder, entry->d_name);
         if (entry->d_name[0] != '.' && !access(path, R_OK))
-            check_package(path, MLS_ISA_GENERIC);
+            check_package(path, true);
     }
     closedir(directory);
 }
@@ -90,7 +100,7 @@ static void cases_give_the_same_bits(void **state)
 static void the_demo_gives_the_same_bits(void **state)
 {
     (void)state;
-    check_package(MLS_TEST_DATA "/../demo/digits.mlpackage", MLS_ISA_GENERIC);
+    check_package(MLS_TEST_DATA "/../demo/digits.mlpackage", true);
 }
 
 static void large_models_give_the_same_bits(void **state)
@@ -106,7 +116,7 @@ static void large_models_give_the_same_bits(void **state)
         if (access(paths[i], R_OK))
             continue;
         n_found++;
-        check_package(paths[i], MLS_ISA_GENERIC);
+        check_package(paths[i], false);
     }
     if (!n_found)
         skip();
@@ -237,12 +247,29 @@ static void every_operation_is_listed_once(void **state)
     }
 }
 
+/* The output of a step that goes on with it has memory of its own, so that operands are intact until the end.
+ */
+static void steps_that_go_on_have_memory_of_their_own(void **state)
+{
+    (void)state;
+    static const struct mls_op_family *const families[] = {
+#define X(family) &mls_ops_##family,
+#include "ops/families.def"
+#undef X
+    };
+    for (size_t i = 0; i < sizeof families / sizeof families[0]; i++)
+        for (uint32_t j = 0; j < families[i]->n_rows; j++)
+            if (families[i]->rows[j].flags & MLS_OP_EPILOGUE)
+                assert_int_equal(families[i]->rows[j].flags & (MLS_OP_INPLACE | MLS_OP_VIEW), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(cases_give_the_same_bits),
         cmocka_unit_test(the_demo_gives_the_same_bits),
         cmocka_unit_test(large_models_give_the_same_bits),
+        cmocka_unit_test(steps_that_go_on_have_memory_of_their_own),
         cmocka_unit_test(chains_join_the_step_before_them),
         cmocka_unit_test(a_tensor_operand_must_be_there_before),
         cmocka_unit_test(values_with_two_consumers_stay),
