@@ -1,10 +1,12 @@
 /*
- * steady: two ways of running a model, side by side: predictions alternate between them, so that noise is shared.
+ * steady: two ways of running a model, side by side: predictions alternate between them, so that noise is
+ * shared.
  *
  *     steady folder MODEL SEALED KEYFILE [ROUNDS]   a package against the same package sealed
  *     steady hooks MODEL [ROUNDS]                   observed by the profiler's recorder against not observed
  *
- * Prints the median latency of both and the ratio of the medians, with the quartiles of the ratio of neighbours.
+ * Prints the median latency of both and the ratio of the medians, with the quartiles of the ratio of
+ * neighbours.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -71,9 +73,10 @@ static void alternate(struct side *a, struct side *b, const char *name_a, const 
     qsort(a->ms, rounds, sizeof *a->ms, ascending);
     qsort(b->ms, rounds, sizeof *b->ms, ascending);
     qsort(ratios, rounds, sizeof *ratios, ascending);
-    printf("%s %.4f ms, %s %.4f ms, ratio of medians %.4f; of neighbours: quartiles %.4f %.4f %.4f; %zu rounds\n", name_a,
-           a->ms[rounds / 2], name_b, b->ms[rounds / 2], b->ms[rounds / 2] / a->ms[rounds / 2], ratios[rounds / 4],
-           ratios[rounds / 2], ratios[rounds / 4 * 3], rounds);
+    printf("%s %.4f ms, %s %.4f ms, ratio of medians %.4f; of neighbours: quartiles %.4f %.4f %.4f; %zu "
+           "rounds\n",
+           name_a, a->ms[rounds / 2], name_b, b->ms[rounds / 2], b->ms[rounds / 2] / a->ms[rounds / 2],
+           ratios[rounds / 4], ratios[rounds / 2], ratios[rounds / 4 * 3], rounds);
     free(ratios);
     free(a->ms);
     free(b->ms);
@@ -115,6 +118,7 @@ int main(int argc, char **argv)
         return compare_folder(argv + 2, argc > 5 ? strtoul(argv[5], NULL, 10) : ROUNDS);
     if (argc >= 3 && !strcmp(argv[1], "hooks"))
         return compare_hooks(argv + 2, argc > 3 ? strtoul(argv[3], NULL, 10) : ROUNDS);
-    fprintf(stderr, "usage: steady folder MODEL SEALED KEYFILE [ROUNDS]\n       steady hooks MODEL [ROUNDS]\n");
+    fprintf(stderr,
+            "usage: steady folder MODEL SEALED KEYFILE [ROUNDS]\n       steady hooks MODEL [ROUNDS]\n");
     return 2;
 }
