@@ -8,6 +8,9 @@
  * 1 MiB. */
 enum { ROWS_FEW = 256, ROWS_MANY = 512, COLS_WIDE = 384, COLS_NARROW = 192, TASKS_PER_THREAD = 4 };
 
+/* Multiply-adds that are worth waking another thread for: some microseconds. */
+enum { MULTIPLY_ADDS_PER_THREAD = 400 * 1000 };
+
 /* How a product is cut up. Results do not depend on it, except that k_block is the same for all. */
 struct plan {
     struct mls_gemm_lines a_lines, b_lines;
@@ -72,6 +75,15 @@ static void choose_blocks(struct plan *plan, const struct mls_gemm *gemm, uint32
     }
 }
 
+/* Whether a product is too small to be shared between threads. */
+static bool is_small(const struct mls_gemm *gemm)
+{
+    double multiply_adds = (double)gemm->m * (double)gemm->n * (double)gemm->k;
+    for (unsigned i = 0; i < gemm->n_batch_dims; i++)
+        multiply_adds *= (double)gemm->batch_dims[i];
+    return multiply_adds < 2 * MULTIPLY_ADDS_PER_THREAD;
+}
+
 static struct plan make_plan(const struct mls_gemm_kernels *kernels, const struct mls_gemm *gemm,
                              uint32_t threads)
 {
@@ -80,7 +92,7 @@ static struct plan make_plan(const struct mls_gemm_kernels *kernels, const struc
                         .n_batches = 1};
     for (unsigned i = 0; i < gemm->n_batch_dims; i++)
         plan.n_batches *= gemm->batch_dims[i];
-    choose_blocks(&plan, gemm, threads);
+    choose_blocks(&plan, gemm, is_small(gemm) ? 1 : threads);
     plan.n_k_blocks = gemm->k ? pieces(gemm->k, kernels->k_block) : 1;
     plan.k_block = (gemm->k + plan.n_k_blocks - 1) / plan.n_k_blocks;
 
@@ -359,6 +371,8 @@ void mls_gemm_run(const struct mls_kernels *kernels, struct mls_pool *pool, cons
                       .a = gemm->a,
                       .b = gemm->b};
     const struct plan *plan = &job.plan;
+    if (is_small(gemm))
+        pool = NULL;
     job.thread_bytes = bytes_of_thread(plan);
     job.scratch = (uint8_t *)scratch + plan->a_ahead_bytes + plan->b_ahead_bytes;
     if (plan->a_ahead)

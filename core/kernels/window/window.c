@@ -3,7 +3,7 @@
 #include <string.h>
 
 /* Columns and floats of input rows of one band: rows stay in the first-level cache. */
-enum { BAND_COLS = 1024, BAND_FLOATS = 8192, TASKS_PER_THREAD = 8 };
+enum { BAND_COLS = 1024, BAND_FLOATS = 8192, TASKS_PER_THREAD = 8, WINDOW_STEPS_SMALL = 128 * 1024 };
 
 /* How the output planes are cut into bands, and what each needs. */
 struct plan {
@@ -138,6 +138,15 @@ static bool covers_plane(const struct mls_window *window)
     return window->kind != MLS_WINDOW_DEPTHWISE;
 }
 
+/* Whether the work is too little to be shared between threads: some microseconds. */
+static bool is_small(const struct mls_window *window)
+{
+    double steps = (double)window->n_planes;
+    for (unsigned d = 0; d < MLS_SPACE; d++)
+        steps *= (double)window->space.out[d] * (double)window->space.kernel[d];
+    return steps < WINDOW_STEPS_SMALL;
+}
+
 void mls_window_run(const struct mls_kernels *kernels, struct mls_pool *pool, const struct mls_window *window,
                     void *scratch)
 {
@@ -150,6 +159,8 @@ void mls_window_run(const struct mls_kernels *kernels, struct mls_pool *pool, co
     job.n_bands = window->n_planes;
     if (!job.whole)
         job.n_bands *= window->space.out[0] * job.plan.n_row_bands * job.plan.n_col_bands;
+    if (is_small(window))
+        pool = NULL;
     size_t n_tasks = (size_t)mls_pool_threads(pool) * TASKS_PER_THREAD;
     job.bands_per_task = (job.n_bands + n_tasks - 1) / n_tasks;
     if (job.n_bands)
