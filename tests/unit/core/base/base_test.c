@@ -150,18 +150,30 @@ static void statuses_have_the_exit_codes_of_the_contract(void **state)
     assert_int_equal(mls_status_exit_code((enum mls_status)9999), 4);
 }
 
+/* The difference between both clocks, from the quietest of many readings: a busy machine stops us anywhere.
+ */
+static uint64_t clock_difference_ns(const struct mls_clock *clock)
+{
+    uint64_t best = UINT64_MAX;
+    for (int i = 0; i < 1000; i++) {
+        uint64_t before = mls_clock_ns(), ticks = mls_clock_to_ns(clock, mls_clock_ticks()),
+                 after = mls_clock_ns();
+        uint64_t off = ticks < before ? before - ticks : ticks > after ? ticks - after : 0;
+        if (off < best)
+            best = off;
+    }
+    return best;
+}
+
 static void ticks_follow_the_monotonic_clock(void **state)
 {
     (void)state;
     const struct mls_clock *clock = mls_clock_get();
-    uint64_t ticks = mls_clock_ticks(), ns = mls_clock_ns();
-    uint64_t deadline = ns + 20000000;
+    assert_true(clock_difference_ns(clock) < 1000000);
+    uint64_t deadline = mls_clock_ns() + 20000000;
     while (mls_clock_ns() < deadline)
         ;
-    uint64_t span = mls_clock_span_ns(clock, mls_clock_ticks() - ticks);
-    assert_in_range(span, 19900000, 200000000);
-    uint64_t now = mls_clock_to_ns(clock, mls_clock_ticks()), real = mls_clock_ns();
-    assert_true((now > real ? now - real : real - now) < 2000000);
+    assert_true(clock_difference_ns(clock) < 1000000);
 }
 
 int main(void)
