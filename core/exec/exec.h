@@ -27,7 +27,8 @@ struct mls_run {
     struct mls_heap heap;
     uint64_t random_state;
     atomic_bool cancelled;
-    struct mls_error *error; /* of the prediction in progress */
+    _Atomic uint64_t dynamic_bytes; /* peak of the heap in the last prediction; any thread may read it */
+    struct mls_error *error;        /* of the prediction in progress */
 
     /* of the prediction in progress, on the predicting thread */
     const struct mls_observer *observer;

@@ -319,6 +319,7 @@ enum mls_status mls_run_predict(struct mls_run *run, const struct mls_observer *
     uint64_t first = mls_clock_ticks();
     enum mls_status status = run_steps(run, 0, run->plan->n_steps);
     uint64_t end = mls_clock_ticks();
+    atomic_store_explicit(&run->dynamic_bytes, run->heap.peak_bytes, memory_order_relaxed);
     if (ret_time) {
         /* unobserved, what operations and dispatch take cannot be told apart */
         uint64_t ops = run->observer ? run->ops_ticks : end - first;
@@ -362,5 +363,5 @@ void mls_run_cancel(struct mls_run *run)
 
 uint64_t mls_run_dynamic_bytes(const struct mls_run *run)
 {
-    return run->heap.peak_bytes;
+    return atomic_load_explicit(&run->dynamic_bytes, memory_order_relaxed);
 }

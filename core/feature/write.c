@@ -73,13 +73,10 @@ static enum mls_status check_convertible(const struct mls_feature *feature, cons
 static enum mls_status write_tensor(const struct writer *writer, const struct mls_feature *feature,
                                     const struct mls_tensor *tensor, struct mls_error *reterr)
 {
-    enum mls_status status = check_convertible(feature, tensor, reterr);
-    if (status)
-        return status;
     struct mls_type type = tensor->type;
     type.kind = MLS_KIND_TENSOR;
     type.dtype = convert_has(feature->type.dtype) ? feature->type.dtype : tensor->type.dtype;
-    if (type.rank == 0 && feature->type.rank == 1) { /* Core ML has no multi-array of rank 0 */
+    if (type.rank == 0) { /* Core ML has no multi-array of rank 0 */
         type.rank = 1;
         type.dims[0] = 1;
     }
@@ -89,7 +86,7 @@ static enum mls_status write_tensor(const struct writer *writer, const struct ml
         return out_of_memory(feature->name, reterr);
     convert_elements(tensor->data, tensor->type.dtype, array.data, type.dtype, (size_t)mls_type_elems(&type),
                      CONVERT_NEAREST, &unused);
-    status = write_array(writer, feature->name, "tensor", &array, reterr);
+    enum mls_status status = write_array(writer, feature->name, "tensor", &array, reterr);
     array_done(&array);
     return status;
 }
@@ -110,12 +107,9 @@ static void to_pixels(const struct mls_feature *feature, const struct array *pla
     }
 }
 
-static enum mls_status write_image(const struct writer *writer, const struct mls_feature *feature,
-                                   const struct mls_tensor *tensor, struct mls_error *reterr)
+static enum mls_status check_image(const struct mls_feature *feature, const struct mls_tensor *tensor,
+                                   struct mls_error *reterr)
 {
-    enum mls_status status = check_convertible(feature, tensor, reterr);
-    if (status)
-        return status;
     unsigned channels = fill_channels(feature), rank = tensor->type.rank;
     const int64_t *dims = tensor->type.dims;
     if (rank < 2 || rank > 4 || (rank == 4 && dims[0] != 1) || (rank >= 3 && dims[rank - 3] != channels) ||
@@ -125,10 +119,18 @@ static enum mls_status write_image(const struct writer *writer, const struct mls
                         "cannot write the image \"%s\": the program gives it the shape %s, not 1x%uxHxW",
                         feature->name, mls_shape_format(&tensor->type, shape, sizeof shape), channels);
     }
-    int64_t pixel_dims[3] = {dims[rank - 2], dims[rank - 1], channels};
+    return check_convertible(feature, tensor, reterr);
+}
+
+static enum mls_status write_image(const struct writer *writer, const struct mls_feature *feature,
+                                   const struct mls_tensor *tensor, struct mls_error *reterr)
+{
+    unsigned channels = fill_channels(feature), rank = tensor->type.rank;
+    int64_t pixel_dims[3] = {tensor->type.dims[rank - 2], tensor->type.dims[rank - 1], channels};
     struct mls_type type =
         mls_type_tensor(feature->color == MLS_COLOR_GRAY_FP16 ? MLS_FP16 : MLS_UINT8, 3, pixel_dims);
     struct array planes = {0}, pixels = {0};
+    enum mls_status status;
     size_t unused;
     if (!array_create(&type, &planes) || !array_create(&type, &pixels)) {
         status = out_of_memory(feature->name, reterr);
@@ -182,15 +184,20 @@ static int compare_scores(const void *a, const void *b)
     return left->index < right->index ? -1 : left->index > right->index;
 }
 
+static enum mls_status check_dictionary(const struct mls_feature *feature, const struct mls_tensor *tensor,
+                                        struct mls_error *reterr)
+{
+    int64_t n = mls_type_elems(&tensor->type);
+    if (tensor->keys && n >= 0 && mls_type_elems(&tensor->keys->type) == n && convert_has(tensor->type.dtype))
+        return MLS_OK;
+    return mls_fail(reterr, MLS_ERR_INTERFACE_MISMATCH,
+                    "cannot write the dictionary \"%s\": its keys and values do not match", feature->name);
+}
+
 static enum mls_status dictionary_value(const struct mls_feature *feature, const struct mls_tensor *tensor,
                                         json_t **ret_value, struct mls_error *reterr)
 {
     int64_t n = mls_type_elems(&tensor->type);
-    if (!tensor->keys || n < 0 || mls_type_elems(&tensor->keys->type) != n ||
-        !convert_has(tensor->type.dtype))
-        return mls_fail(reterr, MLS_ERR_INTERFACE_MISMATCH,
-                        "cannot write the dictionary \"%s\": its keys and values do not match",
-                        feature->name);
     struct score *scores = calloc(n ? (size_t)n : 1, sizeof *scores);
     json_t *pairs = json_array();
     if (!scores || !pairs) {
@@ -209,36 +216,42 @@ static enum mls_status dictionary_value(const struct mls_feature *feature, const
     return MLS_OK;
 }
 
-static enum mls_status plain_value(const struct mls_feature *feature, const struct mls_tensor *tensor,
-                                   json_t **ret_value, struct mls_error *reterr)
+static enum mls_status check_plain(const struct mls_feature *feature, const struct mls_tensor *tensor,
+                                   struct mls_error *reterr)
 {
     int64_t n = mls_type_elems(&tensor->type);
     bool text = tensor->type.dtype == MLS_TEXT;
     bool sequence = feature->kind == MLS_FEATURE_SEQUENCE;
-    if ((!text && !convert_has(tensor->type.dtype)) || (n != 1 && !sequence) || n < 0)
-        return mls_fail(reterr, MLS_ERR_INTERFACE_MISMATCH,
-                        "cannot write \"%s\": the program does not give one %s", feature->name,
-                        mls_feature_kind_name(feature->kind));
-    if (feature->kind == MLS_FEATURE_DOUBLE && !text) {
-        *ret_value = json_number(convert_to_double(tensor->data, tensor->type.dtype, 0));
+    if ((text || convert_has(tensor->type.dtype)) && (n == 1 || (sequence && n >= 0)))
         return MLS_OK;
-    }
-    json_t *value = sequence ? json_array() : json_element(tensor, 0);
-    for (size_t i = 0; sequence && i < (size_t)n; i++)
+    return mls_fail(reterr, MLS_ERR_INTERFACE_MISMATCH,
+                    "cannot write \"%s\": the program does not give one %s", feature->name,
+                    mls_feature_kind_name(feature->kind));
+}
+
+static json_t *plain_value(const struct mls_feature *feature, const struct mls_tensor *tensor)
+{
+    if (feature->kind == MLS_FEATURE_DOUBLE && tensor->type.dtype != MLS_TEXT)
+        return json_number(convert_to_double(tensor->data, tensor->type.dtype, 0));
+    if (feature->kind != MLS_FEATURE_SEQUENCE)
+        return json_element(tensor, 0);
+    json_t *value = json_array();
+    for (size_t i = 0; i < (size_t)mls_type_elems(&tensor->type); i++)
         json_array_append_new(value, json_element(tensor, i));
-    *ret_value = value;
-    return MLS_OK;
+    return value;
 }
 
 static enum mls_status write_value(const struct writer *writer, const struct mls_feature *feature,
                                    const struct mls_tensor *tensor, struct mls_error *reterr)
 {
     json_t *value = NULL;
-    enum mls_status status = feature->kind == MLS_FEATURE_DICTIONARY
-                                 ? dictionary_value(feature, tensor, &value, reterr)
-                                 : plain_value(feature, tensor, &value, reterr);
-    if (status)
-        return status;
+    if (feature->kind != MLS_FEATURE_DICTIONARY) {
+        value = plain_value(feature, tensor);
+    } else {
+        enum mls_status status = dictionary_value(feature, tensor, &value, reterr);
+        if (status)
+            return status;
+    }
     json_t *entry = json_pack("{s:s, s:s, s:o}", "name", feature->name, "kind",
                               mls_feature_kind_name(feature->kind), "value", value);
     return entry && !json_array_append_new(writer->list, entry) ? MLS_OK
@@ -246,6 +259,19 @@ static enum mls_status write_value(const struct writer *writer, const struct mls
 }
 
 /* ---- Documents ---------------------------------------------------------------------------------------- */
+
+/* Whether what the program gives fits what the model's description says of the feature. */
+static enum mls_status check_output(const struct mls_feature *feature, const struct mls_tensor *tensor,
+                                    struct mls_error *reterr)
+{
+    if (feature->kind == MLS_FEATURE_TENSOR)
+        return check_convertible(feature, tensor, reterr);
+    if (feature->kind == MLS_FEATURE_IMAGE)
+        return check_image(feature, tensor, reterr);
+    if (feature->kind == MLS_FEATURE_DICTIONARY)
+        return check_dictionary(feature, tensor, reterr);
+    return check_plain(feature, tensor, reterr);
+}
 
 static enum mls_status write_document(const struct writer *writer, const char *file, const char *schema,
                                       const char *member, struct mls_error *reterr)
@@ -265,7 +291,12 @@ enum mls_status mls_feature_write_outputs(const struct mls_run *run, const char 
                                           struct mls_error *reterr)
 {
     const struct mls_interface *interface = mls_session_interface(mls_run_session(run));
-    enum mls_status status = file_make_folder(directory, reterr);
+    enum mls_status status = MLS_OK;
+    /* first, so that a model which is refused here leaves no files */
+    for (size_t i = 0; i < interface->n_outputs && !status; i++)
+        status = check_output(&interface->outputs[i], mls_run_output(run, i), reterr);
+    if (!status)
+        status = file_make_folder(directory, reterr);
     if (status)
         return status;
     struct writer writer = {.folder = directory, .prefix = "", .list = json_array()};
@@ -294,10 +325,13 @@ enum mls_status mls_feature_write_states(const struct mls_run *run, const char *
     if (status)
         return status;
     struct writer writer = {.folder = directory, .prefix = "state_", .list = json_array()};
-    for (size_t i = 0; i < interface->n_states && !status; i++)
+    for (size_t i = 0; i < interface->n_states && !status; i++) {
         /* reading a state does not change it; only the caller's view of the run is const */
-        status = write_tensor(&writer, &interface->states[i],
-                              mls_run_state((struct mls_run *)(uintptr_t)run, i), reterr);
+        const struct mls_tensor *state = mls_run_state((struct mls_run *)(uintptr_t)run, i);
+        status = check_convertible(&interface->states[i], state, reterr);
+        if (!status)
+            status = write_tensor(&writer, &interface->states[i], state, reterr);
+    }
     if (!status)
         status = write_document(&writer, "states.json", "mlscope.states", "states", reterr);
     json_decref(writer.list);

@@ -124,20 +124,29 @@ static enum mls_status check_state(const struct mls_feature *feature, int32_t sp
 
 static int compare_names(const void *a, const void *b)
 {
-    return strcmp(*(const char *const *)a, *(const char *const *)b);
+    const struct mls_feature *const *left = a, *const *right = b;
+    return strcmp((*left)->name, (*right)->name);
 }
 
-/* Names are not empty, and no two of them are the same. */
-static enum mls_status check_names(const char **names, size_t n, const char *what, struct mls_error *reterr)
+/*
+ * Names are not empty, and no two of them are the same. Only a value that a program returns twice is
+ * described twice as an output, in the same way: that is no contradiction, and converters write it.
+ */
+static enum mls_status check_names(const struct mls_feature **features, size_t n, const char *what,
+                                   bool outputs, struct mls_error *reterr)
 {
-    qsort(names, n, sizeof *names, compare_names);
+    qsort(features, n, sizeof *features, compare_names);
     for (size_t i = 0; i < n; i++) {
-        if (!names[i][0])
+        const struct mls_feature *feature = features[i], *before = i ? features[i - 1] : NULL;
+        if (!feature->name[0])
             return mls_fail(reterr, MLS_ERR_SPEC_INTERFACE,
                             "cannot read the model's interface: an %s has no name", what);
-        if (i && strcmp(names[i - 1], names[i]) == 0)
+        if (!before || strcmp(before->name, feature->name) != 0)
+            continue;
+        if (!outputs || before->kind != feature->kind || !mls_type_equal(&before->type, &feature->type))
             return mls_fail(reterr, MLS_ERR_SPEC_INTERFACE,
-                            "cannot read the model's interface: %s '%s' is described twice", what, names[i]);
+                            "cannot read the model's interface: %s '%s' is described twice", what,
+                            feature->name);
     }
     return MLS_OK;
 }
@@ -146,20 +155,20 @@ static enum mls_status check_all_names(const struct mls_interface *interface, st
 {
     size_t n_in = interface->n_inputs + interface->n_states;
     size_t n = n_in > interface->n_outputs ? n_in : interface->n_outputs;
-    const char **names = calloc(n, sizeof *names);
-    if (!names)
+    const struct mls_feature **features = calloc(n, sizeof *features);
+    if (!features)
         return mls_fail(reterr, MLS_ERR_MEMORY, "cannot read the model's interface: out of memory");
     for (size_t i = 0; i < interface->n_inputs; i++)
-        names[i] = interface->inputs[i].name;
+        features[i] = &interface->inputs[i];
     for (size_t i = 0; i < interface->n_states; i++)
-        names[interface->n_inputs + i] = interface->states[i].name;
-    enum mls_status status = check_names(names, n_in, "input", reterr);
+        features[interface->n_inputs + i] = &interface->states[i];
+    enum mls_status status = check_names(features, n_in, "input", false, reterr);
     if (!status) {
         for (size_t i = 0; i < interface->n_outputs; i++)
-            names[i] = interface->outputs[i].name;
-        status = check_names(names, interface->n_outputs, "output", reterr);
+            features[i] = &interface->outputs[i];
+        status = check_names(features, interface->n_outputs, "output", true, reterr);
     }
-    free(names);
+    free(features);
     return status;
 }
 

@@ -1,4 +1,5 @@
 /* linear.c: products of matrices: linear, matmul, einsum. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/checked.h"
@@ -8,26 +9,20 @@
 
 #define T_FLOAT_OR_I32 (MLS_T_FLOAT | MLS_T_I32)
 
-/* What packing makes: panels of all matrices of one operand. Arena of the session. */
+/*
+ * What packing makes: panels of all matrices of one operand, or, for a product of integers, the matrices
+ * themselves converted to int32. Arena of the session.
+ */
 struct packed {
     enum mls_gemm_side side;
-    const void *panels;
+    enum mls_dtype dtype;
+    const void *elems;
     size_t matrix_elems;
 };
 
 static bool is_float(const struct mls_type *type)
 {
     return type->dtype == MLS_FP16 || type->dtype == MLS_FP32;
-}
-
-/* Integers are multiplied by integers only. */
-static enum mls_status check_kinds(const struct mls_op_call *call, const struct mls_type *a,
-                                   const struct mls_type *b, struct mls_error *reterr)
-{
-    if (is_float(a) != is_float(b))
-        return mls_op_fail(call, reterr, MLS_ERR_OP_UNSUPPORTED, "a product of %s and %s is not supported",
-                           mls_dtype_name(a->dtype), mls_dtype_name(b->dtype));
-    return MLS_OK;
 }
 
 static bool differ(int64_t a, int64_t b)
@@ -60,10 +55,66 @@ static enum mls_status pack_side(const struct mls_op_call *call, struct mls_op_e
     for (size_t i = 0; i < n_matrices; i++)
         mls_gemm_pack(env->kernels->gemm, env->pool, side, source, i * extent * k, extent, k,
                       panels + i * elems * elem_bytes);
-    *packed = (struct packed){.side = side, .panels = panels, .matrix_elems = elems};
+    *packed = (struct packed){.side = side, .dtype = source->dtype, .elems = panels, .matrix_elems = elems};
     *ret_packed = packed;
     *ret_packed_bytes = bytes;
     return MLS_OK;
+}
+
+/* The matrices of a constant of floats as int32, in the constant's own order. */
+static enum mls_status pack_integers(const struct mls_op_call *call, struct mls_op_env *env,
+                                     struct mls_arena *arena, enum mls_gemm_side side,
+                                     const struct mls_tensor *tensor, size_t matrix_elems,
+                                     const void **ret_packed, size_t *ret_packed_bytes)
+{
+    size_t n = (size_t)mls_type_elems(&tensor->type);
+    struct packed *packed = MLS_NEW(arena, struct packed);
+    int32_t *integers = mls_arena_array(arena, n, sizeof *integers, 64);
+    if (!packed || !integers)
+        return mls_op_fail(call, env->error, MLS_ERR_MEMORY, "no memory for its packed weights");
+    mls_cast(tensor->type.dtype, tensor->data, MLS_INT32, integers, n);
+    *packed =
+        (struct packed){.side = side, .dtype = MLS_INT32, .elems = integers, .matrix_elems = matrix_elems};
+    *ret_packed = packed;
+    *ret_packed_bytes = n * sizeof *integers;
+    return MLS_OK;
+}
+
+/* Packs a constant operand. Where the result is of floats and it is not, or the other way round, it is
+ * converted. */
+static enum mls_status pack_constant(const struct mls_op_call *call, struct mls_op_env *env,
+                                     struct mls_arena *arena, enum mls_gemm_side side,
+                                     const struct mls_tensor *tensor, struct mls_gemm_operand source,
+                                     size_t n_matrices, size_t extent, size_t k, const void **ret_packed,
+                                     size_t *ret_packed_bytes)
+{
+    bool floats = is_float(&tensor->type);
+    if (!is_float(&mls_op_out(call, 0)->type))
+        return floats
+                   ? pack_integers(call, env, arena, side, tensor, extent * k, ret_packed, ret_packed_bytes)
+                   : MLS_OK;
+    float *converted = NULL;
+    if (!floats) {
+        size_t n = (size_t)mls_type_elems(&tensor->type);
+        converted = calloc(n ? n : 1, sizeof *converted);
+        if (!converted)
+            return mls_op_fail(call, env->error, MLS_ERR_MEMORY, "no memory for its packed weights");
+        mls_cast(tensor->type.dtype, tensor->data, MLS_FP32, converted, n);
+        source.data = converted;
+        source.dtype = MLS_FP32;
+    }
+    enum mls_status status =
+        pack_side(call, env, arena, side, &source, n_matrices, extent, k, ret_packed, ret_packed_bytes);
+    free(converted);
+    return status;
+}
+
+/* What packing made stands for the operand that it was made from. */
+static void use_packed(const struct packed *packed, struct mls_gemm_operand *operand)
+{
+    operand->form = packed->dtype == MLS_INT32 ? MLS_GEMM_STRIDED : MLS_GEMM_PACKED;
+    operand->dtype = packed->dtype;
+    operand->data = packed->elems;
 }
 
 static enum mls_status run_gemm(struct mls_op_call *call, struct mls_op_env *env, const struct mls_gemm *gemm,
@@ -83,11 +134,6 @@ static enum mls_status infer_linear(const struct mls_op_call *call, struct mls_e
     const struct mls_type *weight = &mls_op_in(call, L_WEIGHT)->type;
     const struct mls_tensor *bias = mls_op_in(call, L_BIAS);
     struct mls_type type = mls_op_in(call, L_X)->type;
-    enum mls_status status = check_kinds(call, &type, weight, reterr);
-    if (status == MLS_OK && bias)
-        status = check_kinds(call, weight, &bias->type, reterr);
-    if (status != MLS_OK)
-        return status;
     if (weight->rank != 2)
         return mls_op_fail(call, reterr, MLS_ERR_OP_SHAPE, "the weight has rank %u; it must be 2",
                            weight->rank);
@@ -124,25 +170,31 @@ static struct mls_gemm linear_gemm(const struct mls_op_call *call)
                             .epilogue = call->fused};
     for (unsigned i = 0; i + 1 < y->type.rank; i++)
         gemm.m *= (size_t)y->type.dims[i];
-    if (packed) {
-        gemm.b.form = MLS_GEMM_PACKED;
-        gemm.b.data = packed->panels;
-    }
+    if (packed)
+        use_packed(packed, &gemm.b);
     return gemm;
 }
 
+/* The type in which terms are summed. */
+static enum mls_dtype sum_dtype(const struct mls_op_call *call)
+{
+    return is_float(&mls_op_out(call, 0)->type) ? MLS_FP32 : MLS_INT32;
+}
+
+/* Of the bias in the type of the sums, if it has another. */
 static size_t linear_bias_bytes(const struct mls_op_call *call)
 {
     const struct mls_tensor *bias = mls_op_in(call, L_BIAS);
-    return bias && bias->type.dtype == MLS_FP16 ? ((size_t)bias->type.dims[0] * sizeof(float) + 63) / 64 * 64
-                                                : 0;
+    return bias && bias->type.dtype != sum_dtype(call)
+               ? ((size_t)bias->type.dims[0] * sizeof(float) + 63) / 64 * 64
+               : 0;
 }
 
 static size_t scratch_linear(const struct mls_op_call *call, const struct mls_op_env *env)
 {
     struct mls_gemm gemm = linear_gemm(call);
     if (gemm.c_dtype == MLS_INT32)
-        return 0;
+        return linear_bias_bytes(call);
     return linear_bias_bytes(call) + mls_gemm_scratch_bytes(env->kernels, &gemm, mls_pool_threads(env->pool));
 }
 
@@ -151,10 +203,10 @@ static enum mls_status pack_linear(const struct mls_op_call *call, struct mls_op
 {
     const struct mls_tensor *weight = mls_op_in(call, L_WEIGHT);
     size_t n = (size_t)weight->type.dims[0], k = (size_t)weight->type.dims[1];
-    if (!weight->data || !is_float(&weight->type))
+    if (!weight->data)
         return MLS_OK;
-    struct mls_gemm_operand source = operand_of(weight, 1, k);
-    return pack_side(call, env, arena, MLS_GEMM_B, &source, 1, n, k, ret_packed, ret_packed_bytes);
+    return pack_constant(call, env, arena, MLS_GEMM_B, weight, operand_of(weight, 1, k), 1, n, k, ret_packed,
+                         ret_packed_bytes);
 }
 
 static enum mls_status run_linear(struct mls_op_call *call, struct mls_op_env *env)
@@ -163,17 +215,20 @@ static enum mls_status run_linear(struct mls_op_call *call, struct mls_op_env *e
     struct mls_gemm gemm = linear_gemm(call);
     if (!mls_type_elems(&mls_op_out(call, 0)->type))
         return MLS_OK;
+    const void *terms = bias ? bias->data : NULL;
+    if (linear_bias_bytes(call)) {
+        if (bias->type.dtype == MLS_FP16 && sum_dtype(call) == MLS_FP32)
+            env->kernels->convert->fp16_to_fp32(bias->data, call->scratch, gemm.n);
+        else
+            mls_cast(bias->type.dtype, bias->data, sum_dtype(call), call->scratch, gemm.n);
+        terms = call->scratch;
+    }
     if (gemm.c_dtype == MLS_INT32) {
-        mls_gemm_int32(&gemm, 0, 0, gemm.c, bias ? bias->data : NULL);
+        mls_gemm_int32(&gemm, 0, 0, gemm.c, terms);
         call->kernel = "gemm_int32__generic";
         return MLS_OK;
     }
-    if (bias && bias->type.dtype == MLS_FP16) {
-        env->kernels->convert->fp16_to_fp32(bias->data, call->scratch, gemm.n);
-        gemm.col_bias = call->scratch;
-    } else if (bias) {
-        gemm.col_bias = bias->data;
-    }
+    gemm.col_bias = terms;
     return run_gemm(call, env, &gemm, (uint8_t *)call->scratch + linear_bias_bytes(call));
 }
 
@@ -212,16 +267,16 @@ static struct side side_of(const struct mls_op_call *call, unsigned param)
 }
 
 /* The type of the result: x and y may differ when one is a constant, and then the program says which it is.
- */
+ * Only a constant is converted from integers to floats or back. */
 static enum mls_status result_dtype(const struct mls_op_call *call, enum mls_dtype *ret,
                                     struct mls_error *reterr)
 {
-    const struct mls_type *x = &mls_op_in(call, M_X)->type, *y = &mls_op_in(call, M_Y)->type;
-    enum mls_dtype declared = mls_op_out(call, 0)->type.dtype;
-    enum mls_status status = check_kinds(call, x, y, reterr);
-    if (status != MLS_OK)
-        return status;
-    *ret = x->dtype == y->dtype || declared != y->dtype ? x->dtype : y->dtype;
+    const struct mls_tensor *x = mls_op_in(call, M_X), *y = mls_op_in(call, M_Y);
+    bool as_y = x->type.dtype != y->type.dtype && mls_op_out(call, 0)->type.dtype == y->type.dtype;
+    if (is_float(&x->type) != is_float(&y->type) && !(as_y ? x : y)->data)
+        return mls_op_fail(call, reterr, MLS_ERR_OP_UNSUPPORTED, "a product of %s and %s is not supported",
+                           mls_dtype_name(x->type.dtype), mls_dtype_name(y->type.dtype));
+    *ret = as_y ? y->type.dtype : x->type.dtype;
     return MLS_OK;
 }
 
@@ -301,9 +356,7 @@ static struct mls_gemm matmul_gemm(const struct mls_op_call *call)
                             .epilogue = call->fused};
     size_t a_elems = gemm.m * gemm.k, b_elems = gemm.k * gemm.n;
     if (packed) {
-        struct mls_gemm_operand *operand = packed->side == MLS_GEMM_A ? &gemm.a : &gemm.b;
-        operand->form = MLS_GEMM_PACKED;
-        operand->data = packed->panels;
+        use_packed(packed, packed->side == MLS_GEMM_A ? &gemm.a : &gemm.b);
         *(packed->side == MLS_GEMM_A ? &a_elems : &b_elems) = packed->matrix_elems;
     }
     if (n_matrices(&b) == 1 && !a.transposed && gemm.a.form == MLS_GEMM_STRIDED) {
@@ -330,20 +383,23 @@ static size_t scratch_matmul(const struct mls_op_call *call, const struct mls_op
     return mls_gemm_scratch_bytes(env->kernels, &gemm, mls_pool_threads(env->pool));
 }
 
-/* The right side, when it is a constant, or else the left one. */
+/* The side that must be converted, or else the right side, when it is a constant, or else the left one. */
 static enum mls_status pack_matmul(const struct mls_op_call *call, struct mls_op_env *env,
                                    struct mls_arena *arena, const void **ret_packed, size_t *ret_packed_bytes)
 {
+    bool floats = is_float(&mls_op_out(call, 0)->type);
     unsigned param = mls_op_in(call, M_Y)->data ? M_Y : M_X;
+    if (is_float(&mls_op_in(call, M_X)->type) != floats)
+        param = M_X;
     const struct mls_tensor *tensor = mls_op_in(call, param);
-    if (!tensor->data || !is_float(&tensor->type))
+    if (!tensor->data)
         return MLS_OK;
     struct side side = side_of(call, param);
-    struct mls_gemm_operand source = side_operand(tensor, &side);
     bool left = param == M_X;
-    return pack_side(call, env, arena, left ? MLS_GEMM_A : MLS_GEMM_B, &source, n_matrices(&side),
-                     (size_t)(left ? side.rows : side.cols), (size_t)(left ? side.cols : side.rows),
-                     ret_packed, ret_packed_bytes);
+    return pack_constant(call, env, arena, left ? MLS_GEMM_A : MLS_GEMM_B, tensor,
+                         side_operand(tensor, &side), n_matrices(&side),
+                         (size_t)(left ? side.rows : side.cols), (size_t)(left ? side.cols : side.rows),
+                         ret_packed, ret_packed_bytes);
 }
 
 static void matmul_int32(const struct mls_gemm *gemm)
@@ -364,8 +420,11 @@ static void matmul_int32(const struct mls_gemm *gemm)
 static enum mls_status run_matmul(struct mls_op_call *call, struct mls_op_env *env)
 {
     struct mls_gemm gemm = matmul_gemm(call);
+    const struct mls_tensor *x = mls_op_in(call, M_X), *y = mls_op_in(call, M_Y);
     if (!mls_type_elems(&mls_op_out(call, 0)->type))
         return MLS_OK;
+    if (is_float(&x->type) != is_float(&y->type) && !call->packed)
+        return mls_op_fail(call, env->error, MLS_ERR_INTERNAL, "its constant was not converted");
     if (gemm.c_dtype == MLS_INT32) {
         matmul_int32(&gemm);
         call->kernel = "gemm_int32__generic";

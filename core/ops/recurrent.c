@@ -110,6 +110,18 @@ static enum mls_status check_dims(const struct mls_op_call *call, int param, uns
                        mls_type_format(&wanted, other, sizeof other));
 }
 
+/*
+ * Checks an initial state. One that was computed may have more rows than the batch: converted packed
+ * sequences make it as long as the longest one, and Core ML reads the first rows.
+ */
+static enum mls_status check_state(const struct mls_op_call *call, int param, int64_t batch, int64_t hidden,
+                                   struct mls_error *reterr)
+{
+    const struct mls_tensor *state = mls_cell_param(call, param);
+    bool longer = state && state->data && state->type.rank == 2 && batch >= 0 && state->type.dims[0] > batch;
+    return check_dims(call, param, 2, longer ? state->type.dims[0] : batch, hidden, reterr);
+}
+
 static enum mls_status check_texts(const struct mls_op_call *call, const struct mls_cell_kind *kind,
                                    unsigned *ret_directions, struct mls_error *reterr)
 {
@@ -170,9 +182,9 @@ static enum mls_status infer_recurrent(const struct mls_op_call *call, struct ml
     for (unsigned d = 0; d < directions && status == MLS_OK; d++)
         status = check_weights(call, kind, d, inputs, hidden, reterr);
     if (status == MLS_OK)
-        status = check_dims(call, kind->h, 2, batch, states, reterr);
+        status = check_state(call, kind->h, batch, states, reterr);
     if (status == MLS_OK)
-        status = check_dims(call, kind->c, 2, batch, states, reterr);
+        status = check_state(call, kind->c, batch, states, reterr);
     if (status == MLS_OK)
         status = check_dims(call, kind->input_bias, 1, (int64_t)kind->gates * hidden, 0, reterr);
     if (status != MLS_OK)

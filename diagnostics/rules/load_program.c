@@ -39,7 +39,8 @@ static const struct mls_rule ROWS[] = {
      .why = "A name stands on one side only: seen where a state is changed through a view and a transpose, "
             "and the converter leaves it out of "
             "the description.",
-     .fix = "Author the state again, so that it is read and written directly, and convert again.",
+     .fix = "Convert the model again. A state that stands on one side only must be read and written directly "
+            "in the source model.",
      .source = "coremltools#2275, #2278"},
     {.id = "LOAD028",
      .title = "the branches of a condition give different types",

@@ -310,16 +310,21 @@ def normalization():
                 case("batch_norm", opset, {"x": x, "mean": mean, "variance": variance}, y.astype(t), 4, loose)
                 case("batch_norm", opset, {"x": x, "mean": mean, "variance": variance, "gamma": gamma, "beta": beta},
                      (y * g + b).astype(t), 4, loose)
+            other = np.float32 if t == np.float16 else np.float16
+            y = (wide(x) - m.astype(other)) / np.sqrt(v.astype(other).astype(np.float64) + t(1e-5))
+            case("batch_norm", 7, {"x": x, "mean": mean.astype(other), "variance": variance.astype(other),
+                                   "epsilon": t(1e-5)}, y.astype(t), 4, loose)
         for shape in [(2, 3, 4), (2, 3, 4, 5), (2, 2, 3, 4, 5)]:
             x = draw(shape, dtype, 2)
             n = np.sum(np.square(wide(x)), axis=(-3, -2, -1), keepdims=True)
             case("l2_norm", 5, {"x": x}, (wide(x) / np.sqrt(n + 1e-6)).astype(t), 4)
             case("l2_norm", 7, {"x": x, "epsilon": t(0.5)}, (wide(x) / np.sqrt(n + 0.5)).astype(t), 4)
-        for shape, size in [((2, 7, 5), 3), ((2, 5, 4, 5), 4), ((1, 3, 33), 5), ((1, 1, 2), 1)]:
-            x = draw(shape, dtype, 2)
-            s = np.zeros(shape)
-            for c in range(shape[1]):
-                first, last = max(0, c - size // 2), min(shape[1], c - size // 2 + size)
+        rows = [(draw(shape, dtype, 2), size)
+                for shape, size in [((2, 7, 5), 3), ((2, 5, 4, 5), 4), ((1, 3, 33), 5), ((1, 1, 2), 1)]]
+        for x, size in rows + [(np.linspace(-4, 4, 48).reshape(2, 3, 2, 2, 2).astype(t), 3)]:
+            s = np.zeros(x.shape)
+            for c in range(x.shape[1]):
+                first, last = max(0, c - size // 2), min(x.shape[1], c - size // 2 + size)
                 s[:, c] = np.sum(np.square(wide(x)[:, first:last]), axis=1)
             for opset in (5, 7):
                 case("local_response_norm", opset, {"x": x, "size": np.int32(size)},

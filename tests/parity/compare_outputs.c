@@ -182,8 +182,10 @@ int main(int argc, char **argv)
         return 2;
     }
     const char *const folders[2] = {argv[1], argv[2]};
-    json_t *expected = json_object_get(read_json(argv[1], "outputs.json"), "outputs");
-    json_t *got = json_object_get(read_json(argv[2], "outputs.json"), "outputs");
+    json_t *expected_document = read_json(argv[1], "outputs.json");
+    json_t *got_document = read_json(argv[2], "outputs.json");
+    json_t *expected = json_object_get(expected_document, "outputs");
+    json_t *got = json_object_get(got_document, "outputs");
     json_t *settings = read_json(argv[1], "case.json");
     json_t *snr = json_object_get(settings, "snr_db");
     struct bound bound = {.snr_db = snr        ? json_number_value(snr)
@@ -196,5 +198,8 @@ int main(int argc, char **argv)
         same = same_output(json_array_get(expected, i), json_array_get(got, i), folders, bound);
     if (!same)
         fprintf(stderr, "%s: differs from %s\n", argv[2], argv[1]);
+    json_decref(expected_document);
+    json_decref(got_document);
+    json_decref(settings);
     return !same;
 }

@@ -169,5 +169,6 @@ struct mls_tensor *mls_run_state(struct mls_run *run, size_t index);
 /* mls_run_cancel: makes a prediction in progress end with CANCELLED at its next operation; from any thread. */
 void mls_run_cancel(struct mls_run *run);
 
-/* mls_run_dynamic_bytes: highest bytes that values of unplanned size took in the last prediction. */
+/* mls_run_dynamic_bytes: highest bytes that values of unplanned size took in the last finished prediction; from any
+ * thread. */
 uint64_t mls_run_dynamic_bytes(const struct mls_run *run);

@@ -40,6 +40,20 @@ static void tensors_are_written_in_the_declared_type(void **state)
     json_decref(document);
 }
 
+static void a_scalar_is_written_with_one_dimension(void **state)
+{
+    (void)state;
+    struct mls_feature *feature = set_feature(0, "x", MLS_FP32, MLS_FP32, 0, NULL);
+    feature->type.rank = MLS_RANK_UNKNOWN;
+    ((float *)run.tensors[0].data)[0] = 2.5f;
+    assert_int_equal(mls_feature_write_outputs(&run, in_folder("scalar"), NULL), MLS_OK);
+    json_t *document = load_json("scalar/outputs.json");
+    const json_t *shape = json_object_get(json_array_get(json_object_get(document, "outputs"), 0), "shape");
+    assert_int_equal(json_array_size(shape), 1);
+    assert_int_equal(json_integer_value(json_array_get(shape, 0)), 1);
+    json_decref(document);
+}
+
 static void dictionaries_descend_and_ties_keep_the_labels_order(void **state)
 {
     (void)state;
@@ -115,6 +129,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(tensors_are_written_in_the_declared_type),
+        TEST(a_scalar_is_written_with_one_dimension),
         TEST(dictionaries_descend_and_ties_keep_the_labels_order),
         TEST(labels_stand_in_the_document),
         TEST(images_are_written_as_pixels),

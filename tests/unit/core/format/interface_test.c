@@ -88,6 +88,21 @@ static void a_feature_is_described_once(void **state)
     fixture_refused(&f, MLS_ERR_SPEC_INTERFACE, "described twice");
 }
 
+static void an_output_may_be_described_twice_in_the_same_way(void **state)
+{
+    (void)state;
+    struct fixture f;
+    fixture_init(&f);
+    Pb__FeatureDescription *outputs[] = {&f.output.message, &f.output.message};
+    f.description.output = outputs;
+    f.description.n_output = 2;
+    struct mls_model *model;
+    struct mls_error error = {0};
+    assert_int_equal(fixture_load(&f, &model, &error), MLS_OK);
+    assert_int_equal(model->interfaces[0].n_outputs, 2);
+    mls_model_free(model);
+}
+
 static void a_model_without_outputs_is_refused(void **state)
 {
     (void)state;
@@ -288,6 +303,7 @@ int main(void)
         cmocka_unit_test(a_dimension_must_be_positive),
         cmocka_unit_test(a_name_must_not_be_empty),
         cmocka_unit_test(a_feature_is_described_once),
+        cmocka_unit_test(an_output_may_be_described_twice_in_the_same_way),
         cmocka_unit_test(a_model_without_outputs_is_refused),
         cmocka_unit_test(a_model_without_inputs_needs_version_9),
         cmocka_unit_test(half_float_features_need_version_7),

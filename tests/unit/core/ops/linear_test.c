@@ -88,6 +88,28 @@ static void test_unknown_batch_stays_unknown(void **state)
     op_case_end(&c);
 }
 
+static void test_a_constant_of_the_other_kind_is_converted(void **state)
+{
+    (void)state;
+    struct op_case c;
+    op_case_begin(&c, "linear", 7);
+    op_case_floats(&c, "x", MLS_FP16, 2, (int64_t[]){1, 2}, (float[]){0.5f, 3});
+    op_case_floats(&c, "weight", MLS_INT32, 2, (int64_t[]){2, 2}, (float[]){1, 2, 3, -4});
+    op_case_floats(&c, "bias", MLS_INT32, 1, (int64_t[]){2}, (float[]){1, 0});
+    assert_int_equal(op_case_run(&c, MLS_ISA_AVX512, 1), MLS_OK);
+    assert_int_equal(op_case_output(&c, 0)->type.dtype, MLS_FP16);
+    assert_true(op_case_get(&c, 0, 0) == 7.5 && op_case_get(&c, 0, 1) == -10.5);
+    op_case_end(&c);
+    op_case_begin(&c, "linear", 7);
+    op_case_floats(&c, "x", MLS_INT32, 2, (int64_t[]){1, 2}, (float[]){5, 3});
+    op_case_floats(&c, "weight", MLS_FP32, 2, (int64_t[]){2, 2}, (float[]){1, 2, 3, -4});
+    op_case_floats(&c, "bias", MLS_FP32, 1, (int64_t[]){2}, (float[]){1, 0});
+    assert_int_equal(op_case_run(&c, MLS_ISA_AVX512, 1), MLS_OK);
+    assert_int_equal(op_case_output(&c, 0)->type.dtype, MLS_INT32);
+    assert_true(op_case_get(&c, 0, 0) == 12 && op_case_get(&c, 0, 1) == 3);
+    op_case_end(&c);
+}
+
 static void test_int32_sums_wrap(void **state)
 {
     (void)state;
@@ -126,6 +148,7 @@ int main(void)
         cmocka_unit_test(test_linear_refuses_shapes_that_do_not_fit),
         cmocka_unit_test(test_einsum_refuses_other_equations),
         cmocka_unit_test(test_unknown_batch_stays_unknown),
+        cmocka_unit_test(test_a_constant_of_the_other_kind_is_converted),
         cmocka_unit_test(test_int32_sums_wrap),
         cmocka_unit_test(test_empty_products_give_nothing_or_zeros),
     };

@@ -56,11 +56,27 @@ static void test_refuses_what_does_not_fit(void **state)
     refused(&c, MLS_ERR_PROGRAM_INVALID, "1 outputs, not 2");
 }
 
+static void test_a_computed_state_may_have_more_rows_than_the_batch(void **state)
+{
+    (void)state;
+    struct op_case c;
+    const float zeros[6] = {0};
+    begin(&c, "lstm", (int64_t[]){8, 2});
+    op_case_floats(&c, "initial_c", MLS_FP32, 2, (int64_t[]){3, 2}, zeros);
+    assert_int_equal(op_case_infer(&c, true), MLS_OK);
+    assert_int_equal(op_case_output(&c, 2)->type.dims[0], 2);
+    op_case_end(&c);
+    begin(&c, "lstm", (int64_t[]){8, 2});
+    op_case_floats(&c, "initial_c", MLS_FP32, 2, (int64_t[]){1, 2}, zeros);
+    refused(&c, MLS_ERR_OP_SHAPE, "\"initial_c\" is fp32[1,2]; it must be fp32[2,2]");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_vectors),
         cmocka_unit_test(test_refuses_what_does_not_fit),
+        cmocka_unit_test(test_a_computed_state_may_have_more_rows_than_the_batch),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
