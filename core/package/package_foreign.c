@@ -68,11 +68,15 @@ static bool has_extension(const char *path, const char *extension)
 }
 
 /*
- * ONNX begins like a specification (field 1 is a version there too), but ModelProto has graph = 7 and
- * opset_import = 8, numbers that a Core ML Model does not use.
+ * ONNX begins like a specification (field 1 is a small version there too), but ModelProto has graph = 7 and
+ * opset_import = 8, numbers that a Core ML Model does not use. A sealed file is random from its first byte,
+ * so this is asked only where no key was given.
  */
 static bool is_onnx(struct mls_bytes bytes)
 {
+    enum { VERSION_TAG = 1 << 3, VERSION_MAX = 64 };
+    if (bytes.size_bytes < 2 || bytes.data[0] != VERSION_TAG || bytes.data[1] > VERSION_MAX)
+        return false;
     struct mls_cursor cursor = mls_cursor_over(bytes.data, bytes.size_bytes);
     bool graph = false;
     while (!cursor.bad && mls_cursor_left(&cursor) && !graph) {
@@ -102,7 +106,7 @@ static bool is_lfs_pointer(struct mls_bytes bytes)
 static bool foreign_probe(const struct package_source *source)
 {
     return is_zip(source->bytes) || is_lfs_pointer(source->bytes) || find_magic(source->bytes) ||
-           is_onnx(source->bytes) || has_extension(source->path, ".aimodel");
+           (!source->key && is_onnx(source->bytes)) || has_extension(source->path, ".aimodel");
 }
 
 static enum mls_status refuse(const struct mls_package *package, enum mls_status status, const char *what,

@@ -108,6 +108,15 @@ static void images_are_written_as_pixels(void **state)
     assert_memory_equal(bytes + size - 6, expected, 6);
 }
 
+static void a_refused_output_leaves_no_files(void **state)
+{
+    (void)state;
+    set_feature(0, "good", MLS_FP32, MLS_FP32, 1, (int64_t[]){2});
+    set_feature(1, "wrong", MLS_FP64, MLS_FP64, 1, (int64_t[]){2})->kind = MLS_FEATURE_DOUBLE;
+    assert_int_equal(mls_feature_write_outputs(&run, in_folder("out"), NULL), MLS_ERR_INTERFACE_MISMATCH);
+    assert_int_equal(access(in_folder("out"), F_OK), -1);
+}
+
 static void states_make_the_round_trip(void **state)
 {
     (void)state;
@@ -133,6 +142,7 @@ int main(void)
         TEST(dictionaries_descend_and_ties_keep_the_labels_order),
         TEST(labels_stand_in_the_document),
         TEST(images_are_written_as_pixels),
+        TEST(a_refused_output_leaves_no_files),
         TEST(states_make_the_round_trip),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -97,6 +97,24 @@ static void small_weights_are_moved_into_place(void **state)
     mls_key_free(key);
 }
 
+/* A nonce is random: with a key, whatever the file begins with, the tag decides. */
+static void any_first_byte_is_taken_as_sealed_when_there_is_a_key(void **state)
+{
+    (void)state;
+    struct mls_key *key = make_key(32);
+    struct mls_package_options options = {.key = key};
+    uint8_t box[96];
+    for (unsigned first = 0; first < 256; first++) {
+        for (size_t i = 0; i < sizeof box; i++)
+            box[i] = (uint8_t)(first + i * 37);
+        struct mls_package *package = NULL;
+        assert_int_equal(
+            package_open_bytes("box", (struct mls_bytes){box, sizeof box}, &options, &package, NULL),
+            MLS_ERR_SEAL_REJECTED);
+    }
+    mls_key_free(key);
+}
+
 static void no_key_wrong_key_and_cut_file_differ(void **state)
 {
     (void)state;
@@ -289,6 +307,7 @@ int main(void)
         TEST(what_is_sealed_opens_the_same),
         TEST(weights_lie_aligned),
         TEST(small_weights_are_moved_into_place),
+        TEST(any_first_byte_is_taken_as_sealed_when_there_is_a_key),
         TEST(no_key_wrong_key_and_cut_file_differ),
         TEST(every_changed_byte_is_noticed),
         TEST(published_vectors_authenticate),
