@@ -157,8 +157,3 @@ char *mls_arena_printf(struct mls_arena *arena, const char *format, ...)
     va_end(arguments);
     return text;
 }
-
-size_t mls_arena_used(const struct mls_arena *arena)
-{
-    return arena->used_bytes;
-}

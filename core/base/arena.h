@@ -34,9 +34,6 @@ char *mls_arena_text(struct mls_arena *arena, const char *text, size_t length_by
 char *mls_arena_printf(struct mls_arena *arena, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
-/* mls_arena_used: bytes handed out. */
-size_t mls_arena_used(const struct mls_arena *arena);
-
 /* MLS_NEW, MLS_NEW_ARRAY: typed forms. */
 #define MLS_NEW(arena, type) ((type *)mls_arena_alloc((arena), sizeof(type), _Alignof(type)))
 #define MLS_NEW_ARRAY(arena, n, type) ((type *)mls_arena_array((arena), (n), sizeof(type), _Alignof(type)))

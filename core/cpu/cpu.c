@@ -137,10 +137,3 @@ uint32_t mls_cpu_count(void)
     int count = CPU_COUNT(&set);
     return count > 0 ? (uint32_t)count : 1;
 }
-
-uint64_t mls_cpu_cache_bytes(unsigned level)
-{
-    static const int names[] = {_SC_LEVEL1_DCACHE_SIZE, _SC_LEVEL2_CACHE_SIZE, _SC_LEVEL3_CACHE_SIZE};
-    long size = level >= 1 && level <= 3 ? sysconf(names[level - 1]) : 0;
-    return size > 0 ? (uint64_t)size : 0;
-}

@@ -59,7 +59,6 @@ uint32_t builder_add_slot(struct builder *builder, const char *name, const struc
         .last_step = builder->plan->n_steps,
         .loop_body = {MLS_NO_INDEX},
         .last_in_body = PLAN_NONE,
-        .buffer = PLAN_NONE,
     };
     return index;
 }

@@ -107,7 +107,6 @@ static bool publish(struct mls_plan *plan, const struct record *records, size_t 
     for (size_t i = 0; i < n; i++) {
         struct plan_slot *slot = &plan->slots[records[i].slot];
         slot->offset_bytes = records[i].offset;
-        slot->buffer = (uint32_t)i;
         plan->buffers[i] = (struct mls_buffer){.name = slot->name,
                                                .offset_bytes = records[i].offset,
                                                .size_bytes = records[i].size,

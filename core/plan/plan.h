@@ -37,7 +37,6 @@ struct plan_slot {
     uint32_t last_in_body;  /* loop variables: last step of the body that reads it; PLAN_NONE: not to be taken
                                over */
     bool block_output;      /* read after the last step of its block: not released by a step */
-    uint32_t buffer;        /* PLAN_ARENA: index into plan->buffers */
     uint64_t
         offset_bytes; /* PLAN_ARENA: in the arena; PLAN_INPUT and PLAN_STATE: in the run's memory for these */
 };

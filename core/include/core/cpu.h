@@ -38,6 +38,3 @@ const char *mls_cpu_name(void);
 
 /* mls_cpu_count: processors that this process may run on. */
 uint32_t mls_cpu_count(void);
-
-/* mls_cpu_cache_bytes: size of the data cache of a level (1, 2, 3) for one core, or 0 when unknown. */
-uint64_t mls_cpu_cache_bytes(unsigned level);
