@@ -28,7 +28,7 @@ play() {
     fi
     { cat "$keys"; echo ":save-screen now.screen"; } >now.keys
     rm -f now.screen
-    "$program" "$wanted" --script now.keys --deterministic --cpu generic --threads 1 --random-seed 1 "$@" 2>now.error
+    "$program" "$wanted" --script now.keys --deterministic --cpu generic --no-fusion --threads 1 --random-seed 1 "$@" 2>now.error
     code=$?
     if [ $code -ne $want_code ]; then
         echo "FAIL $(basename "$expected"): exit code $code: $(cat now.error)"

@@ -94,12 +94,31 @@ static bool set_refresh(struct mls_state *state, const char *value)
     return true;
 }
 
+static bool set_columns(struct mls_state *state, const char *value)
+{
+    struct mls_rows rows = mls_view_rows(mls_state_view(state));
+    return rows.n_columns && mls_listing_set_columns(&mls_state_view(state)->list, &rows, value);
+}
+
+static bool set_limit(struct mls_state *state, const char *value)
+{
+    char *end;
+    double percent = strtod(value, &end);
+    if (end == value || (*end && strcmp(end, "%") != 0) || !(percent >= 0 && percent <= 100))
+        return false;
+    mls_state_view(state)->list.limit = percent / 100;
+    mls_state_refresh(state);
+    return true;
+}
+
 static const struct {
     const char *name;
     bool (*set)(struct mls_state *state, const char *value);
     const char *values;
 } settings[] = {
     {"ascii", set_ascii, "on or off"},
+    {"columns", set_columns, "keys of this view's columns, commas between"},
+    {"limit", set_limit, "a percentage"},
     {"refresh", set_refresh, "milliseconds, 20 to 10000"},
 };
 
@@ -114,7 +133,7 @@ static bool set(struct mls_state *state, const char *argument)
         mls_state_say(state, true, "cannot set %s: %s is expected", settings[i].name, settings[i].values);
         return false;
     }
-    mls_state_say(state, true, "cannot set %s: the settings are ascii and refresh", argument);
+    mls_state_say(state, true, "cannot set %s: the settings are ascii, columns, limit and refresh", argument);
     return false;
 }
 

@@ -79,41 +79,48 @@ static void format_list_state(const struct mls_view *view, char *text, size_t si
 {
     const struct mls_listing *list = &view->list;
     struct mls_rows rows = mls_view_rows(view);
-    char filter[MLS_FILTER_TEXT_BYTES + 16] = "", sort[48] = "";
+    char filter[MLS_FILTER_TEXT_BYTES + 16] = "", sort[48] = "", limit[64] = "";
     text[0] = '\0';
     if (!rows.n_columns)
         return;
     if (list->filter_text[0])
         snprintf(filter, sizeof filter, "filter %.200s  ", list->filter_text);
+    if (list->limit > 0)
+        snprintf(limit, sizeof limit, "%zu below %g %% hidden  ", list->n_limited, list->limit * 100);
     if (list->sort_column >= 0)
         snprintf(sort, sizeof sort, "  by %s %s", rows.columns[list->sort_column].title,
                  list->descending ? "▼" : "▲");
-    snprintf(text, size, "%s%zu/%zu%s%s ", filter, list->n_order ? list->selected + 1 : 0, list->n_order,
-             sort, list->follow ? "  follow" : "");
+    const char *arranged = view->ops->arranged ? view->ops->arranged(view) : "";
+    snprintf(text, size, "%s%s%s%s%zu/%zu%s%s ", filter, limit, arranged, *arranged ? "  " : "",
+             list->n_order ? list->selected + 1 : 0, list->n_order, sort, list->follow ? "  follow" : "");
 }
 
+static void format_tab(const struct mls_state *state, unsigned view, bool named, char *tab, size_t size)
+{
+    char key[MLS_KEY_NAME_BYTES * 2];
+    const struct mls_view_ops *ops = state->views[view].ops;
+    mls_keymap_keys(&state->keymap, ops->request, key, sizeof key);
+    key[strcspn(key, " ")] = '\0';
+    snprintf(tab, size, " %s%s%s ", key, named ? " " : "", named ? ops->title : "");
+}
+
+/* All names of views where they fit; else only that of the current one, and the others' keys. */
 static void draw_tabs(struct mls_state *state, struct mls_grid *grid)
 {
-    char right[384];
+    char right[384], tab[64];
     format_list_state(mls_state_view(state), right, sizeof right);
-    int width = (int)mls_text_columns(right);
-    int room = grid->columns - (width < grid->columns / 2 ? width : 0);
+    int room = grid->columns - (int)mls_text_columns(right) - 1;
+    int all = 0;
     int x = 0;
     for (unsigned i = 0; i < MLS_VIEW_COUNT; i++) {
-        char key[MLS_KEY_NAME_BYTES * 2], tab[64];
-        const struct mls_view_ops *ops = state->views[i].ops;
-        mls_keymap_keys(&state->keymap, ops->request, key, sizeof key);
-        key[strcspn(key, " ")] = '\0';
-        snprintf(tab, sizeof tab, " %s %s ", key, ops->title);
-        int columns = (int)mls_text_columns(tab);
-        if (x + columns > room) { /* names go, numbers stay */
-            snprintf(tab, sizeof tab, " %s ", key);
-            columns = (int)mls_text_columns(tab);
-            if (x + columns > room)
-                break;
-        }
-        x += mls_grid_text(grid, x, 1, columns,
-                           i == (unsigned)state->current ? MLS_STYLE_TAB_CURRENT : MLS_STYLE_NORMAL, tab);
+        format_tab(state, i, true, tab, sizeof tab);
+        all += (int)mls_text_columns(tab);
+    }
+    for (unsigned i = 0; i < MLS_VIEW_COUNT && x < grid->columns; i++) {
+        bool current = i == (unsigned)state->current;
+        format_tab(state, i, current || all <= room, tab, sizeof tab);
+        x += mls_grid_text(grid, x, 1, grid->columns - x, current ? MLS_STYLE_TAB_CURRENT : MLS_STYLE_NORMAL,
+                           tab);
     }
     mls_grid_right(grid, x + 1, 1, grid->columns - x - 1, MLS_STYLE_DIM, right);
 }
@@ -155,11 +162,9 @@ static void draw_hints(struct mls_state *state, struct mls_grid *grid, int y)
 static void draw_prompt(struct mls_state *state, struct mls_grid *grid, int y,
                         struct mls_cursor_place *ret_cursor)
 {
-    static const char *const marks[] = {[MLS_MODE_NORMAL] = "",
-                                        [MLS_MODE_COMMAND] = ":",
-                                        [MLS_MODE_FILTER] = "filter: ",
-                                        [MLS_MODE_SEARCH] = "/",
-                                        [MLS_MODE_SORT] = ""};
+    static const char *const marks[] = {
+        [MLS_MODE_NORMAL] = "",  [MLS_MODE_COMMAND] = ":", [MLS_MODE_FILTER] = "filter: ",
+        [MLS_MODE_SEARCH] = "/", [MLS_MODE_SORT] = "",     [MLS_MODE_COLUMNS] = ""};
     int x = mls_grid_text(grid, 0, y, grid->columns, MLS_STYLE_PROMPT, marks[state->mode]);
     char before[MLS_PROMPT_BYTES];
     snprintf(before, sizeof before, "%.*s", (int)state->prompt.cursor, state->prompt.text);
@@ -182,7 +187,7 @@ static void draw_bottom(struct mls_state *state, struct mls_grid *grid, struct m
 {
     int y = grid->rows - 1;
     mls_grid_fill(grid, (struct mls_rect){0, y, grid->columns, 1}, MLS_STYLE_NORMAL, ' ');
-    if (state->mode != MLS_MODE_NORMAL && state->mode != MLS_MODE_SORT)
+    if (state->mode == MLS_MODE_COMMAND || state->mode == MLS_MODE_FILTER || state->mode == MLS_MODE_SEARCH)
         draw_prompt(state, grid, y, ret_cursor);
     else if (state->message[0])
         mls_grid_text(grid, 1, y, grid->columns - 2, state->message_bad ? MLS_STYLE_BAD : MLS_STYLE_GOOD,
@@ -250,28 +255,49 @@ static void draw_body(struct mls_state *state, struct mls_grid *grid, struct mls
         draw_list(view, grid, rect);
 }
 
-/* The columns to sort by, in a box over the right of the body. */
-static void draw_sort_menu(struct mls_state *state, struct mls_grid *grid, struct mls_rect rect)
+/* Where a column stands on the screen from the left, from 1; 0: it is not shown. */
+static unsigned place_of(const struct mls_view *view, const struct mls_rows *rows, unsigned column)
+{
+    unsigned columns[MLS_LISTING_COLUMNS_MAX];
+    unsigned n = mls_listing_columns(&view->list, rows, columns);
+    for (unsigned i = 0; i < n; i++)
+        if (columns[i] == column)
+            return i + 1;
+    return 0;
+}
+
+static void draw_menu_line(const struct mls_state *state, const struct mls_view *view,
+                           const struct mls_rows *rows, struct mls_grid *grid, struct mls_rect line,
+                           int column)
+{
+    bool here = column == state->sort_choice;
+    char sign[16] = " ";
+    if (state->mode == MLS_MODE_COLUMNS && place_of(view, rows, (unsigned)column))
+        snprintf(sign, sizeof sign, "%2u", place_of(view, rows, (unsigned)column));
+    else if (state->mode == MLS_MODE_SORT && column >= 0 && column == view->list.sort_column)
+        snprintf(sign, sizeof sign, "%s", view->list.descending ? "▼" : "▲");
+    mls_grid_put(grid, line.x, line.y, MLS_STYLE_DIM, here ? 0x25b8 : 0x2502);
+    mls_grid_format(grid, line.x + 2, line.y, line.columns - 3, here ? MLS_STYLE_SELECTED : MLS_STYLE_NORMAL,
+                    "%-20s %2s", column < 0 ? "run order" : rows->columns[column].key, sign);
+}
+
+/* Columns to sort by or to show, in a box over the right of the body. */
+static void draw_menu(struct mls_state *state, struct mls_grid *grid, struct mls_rect rect)
 {
     const struct mls_view *view = mls_state_view(state);
     struct mls_rows rows = mls_view_rows(view);
-    int entries = (int)rows.n_columns + 1;
+    bool sort = state->mode == MLS_MODE_SORT;
+    int first = sort ? MLS_LISTING_RUN_ORDER : 0;
+    int entries = (int)rows.n_columns - first;
     int lines = entries + 1 < rect.rows ? entries + 1 : rect.rows;
-    int chosen = state->sort_choice + 1;
+    int chosen = state->sort_choice - first;
     int top = chosen >= lines - 1 ? chosen - (lines - 2) : 0;
-    struct mls_rect box = {rect.x + rect.columns - 26, rect.y, 26, lines};
+    struct mls_rect box = {rect.x + rect.columns - 29, rect.y, 29, lines};
     mls_grid_fill(grid, box, MLS_STYLE_NORMAL, ' ');
-    mls_graph_rule(grid, box.x, box.y, box.columns, "Sort by");
-    for (int i = 0; i + 1 < lines && top + i < entries; i++) {
-        int column = top + i - 1;
-        bool current = column == view->list.sort_column;
-        mls_grid_put(grid, box.x, box.y + 1 + i, MLS_STYLE_DIM,
-                     column == state->sort_choice ? 0x25b8 : 0x2502);
-        mls_grid_format(grid, box.x + 2, box.y + 1 + i, box.columns - 3,
-                        column == state->sort_choice ? MLS_STYLE_SELECTED : MLS_STYLE_NORMAL, "%-20s %s",
-                        column < 0 ? "run order" : rows.columns[column].key,
-                        current && column >= 0 ? view->list.descending ? "▼" : "▲" : " ");
-    }
+    mls_graph_rule(grid, box.x, box.y, box.columns, sort ? "Sort by" : "Space shows, < > move");
+    for (int i = 0; i + 1 < lines && top + i < entries; i++)
+        draw_menu_line(state, view, &rows, grid, (struct mls_rect){box.x, box.y + 1 + i, box.columns, 1},
+                       top + i + first);
 }
 
 void mls_frame_draw(struct mls_state *state, struct mls_grid *grid, struct mls_cursor_place *ret_cursor)
@@ -287,8 +313,8 @@ void mls_frame_draw(struct mls_state *state, struct mls_grid *grid, struct mls_c
     }
     struct mls_rect body = {0, 2, grid->columns, grid->rows - 3};
     draw_body(state, grid, body);
-    if (state->mode == MLS_MODE_SORT)
-        draw_sort_menu(state, grid, body);
+    if (state->mode == MLS_MODE_SORT || state->mode == MLS_MODE_COLUMNS)
+        draw_menu(state, grid, body);
     mls_grid_fill(grid, (struct mls_rect){0, 0, grid->columns, 2}, MLS_STYLE_NORMAL, ' ');
     draw_title(state, grid);
     draw_tabs(state, grid);

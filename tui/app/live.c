@@ -14,6 +14,7 @@ enum { RING_EVENTS = 1 << 18, FIRST_REPORT_RUNS = 20 };
 
 static const uint64_t report_every_ns = 10000000000u;
 static const uint64_t memory_every_ns = 1000000000u;
+static const uint64_t trend_every_ns = 250000000u;
 
 struct mls_live {
     struct mls_live_options options;
@@ -34,7 +35,8 @@ struct mls_live {
     struct mls_report *report;
     uint64_t report_at_ns; /* when it was made */
     uint64_t memory_at_ns; /* when it was read */
-    bool report_measured;  /* it knew measured times */
+    uint64_t trend_at_ns;
+    bool report_measured; /* it knew measured times */
     uint64_t n_expected;
     enum mls_stage stage_seen;
     uint64_t stage_begin_ns;
@@ -189,7 +191,8 @@ static void adopt(struct mls_live *live, enum mls_phase phase)
     if (mls_profile_create(loaded->plan, &options, &live->profile, NULL) != MLS_OK)
         return;
     snapshot->steps = calloc(n_steps ? n_steps : 1, sizeof *snapshot->steps);
-    snapshot->n_steps = snapshot->steps ? n_steps : 0;
+    snapshot->trends = calloc(n_steps ? n_steps : 1, sizeof *snapshot->trends);
+    snapshot->n_steps = snapshot->steps && snapshot->trends ? n_steps : 0;
 }
 
 static void update_measurements(struct mls_live *live)
@@ -209,6 +212,11 @@ static void update_measurements(struct mls_live *live)
         snapshot->recent_ns[i] = (double)recent_ns[i];
     for (size_t i = 0; i < snapshot->n_steps; i++)
         snapshot->steps[i] = mls_profile_step(live->profile, i);
+    if (mls_clock_ns() - live->trend_at_ns < trend_every_ns || !snapshot->predictions.runs)
+        return;
+    live->trend_at_ns = mls_clock_ns();
+    for (size_t i = 0; i < snapshot->n_steps; i++)
+        mls_trend_add(&snapshot->trends[i], (double)snapshot->steps[i].time.last_ns);
 }
 
 void mls_live_update(struct mls_live *live, bool collect_only)
@@ -272,5 +280,6 @@ void mls_live_free(struct mls_live *live)
     mls_recorder_free(live->recorder);
     mls_loader_free(live->loader);
     free(live->snapshot.steps);
+    free(live->snapshot.trends);
     free(live);
 }

@@ -30,12 +30,16 @@ enum mls_where {
     X(OPEN, "open", "Enter", MLS_IN_LIST, "detail",                                                         \
       "detail of the row; again: its operation, or the whole screen")                                       \
     X(HOTTEST, "hottest", "H", MLS_IN_OPERATIONS, "hottest", "select the hottest operation, then the next") \
-    X(NEXT_SETTING, "next-setting", "+", MLS_IN_PLACEMENT, "setting", "next compute-unit setting")          \
+    X(TREE, "tree", "t F5", MLS_IN_OPERATIONS, "tree", "run order, or a tree by module with sums")          \
+    X(BY_TYPE, "by-type", "b", MLS_IN_OPERATIONS, "by type", "rolled up by type of operation, and back")    \
+    X(NEXT_SETTING, "next-setting", "c", MLS_IN_PLACEMENT, "setting", "next compute-unit setting")          \
     X(NEXT_ERROR, "next-error", "e", MLS_IN_FINDINGS, "error", "next error")                                \
     X(NEXT_WARNING, "next-warning", "w", MLS_IN_FINDINGS, "warning", "next warning")                        \
     X(FILTER, "filter", "\\ F4", MLS_IN_LIST, "filter", "show what matches: time>1ms type=conv name~text")  \
     X(SEARCH, "search", "/ F3", MLS_IN_LIST, "search", "find while typing; lower case matches both")        \
     X(SORT_MENU, "sort", "F6", MLS_IN_LIST, "sort", "choose the column to sort by")                         \
+    X(MARK, "mark", "Space", MLS_IN_LIST, "mark", "mark the row, or not; marked rows get a line of sums")   \
+    X(COLUMNS, "columns", "C", MLS_IN_LIST, "columns", "choose columns and their order")                    \
     X(FREEZE, "freeze", "Z", MLS_IN_ANY, "freeze", "stop the screen; recording goes on")                    \
     X(FOLLOW, "follow", "F", MLS_IN_LIST, "follow", "the selection stays on the operation, or on the line") \
     X(COMMAND, "command", ":", MLS_IN_ANY, "command", "command line")                                       \
@@ -57,9 +61,17 @@ enum mls_where {
     X(SORT_LEFT, "sort-left", "<", MLS_IN_LIST, "", "sort by the column to the left")                       \
     X(SORT_RIGHT, "sort-right", ">", MLS_IN_LIST, "", "sort by the column to the right")                    \
     X(SORT_INVERT, "sort-invert", "I", MLS_IN_LIST, "", "turn the order round")                             \
+    X(UNMARK, "unmark-all", "U", MLS_IN_LIST, "", "take all marks away")                                    \
+    X(COMPARE_MARKS, "compare-marks", "=", MLS_IN_LIST, "",                                                 \
+      "two marked rows: their ratio in the sorted column")                                                  \
+    X(LIMIT, "limit", "L", MLS_IN_OPERATIONS, "", "hide operations below 0.1, 0.5, 1, 5 %, or none")        \
+    X(SHARES, "shares", "%", MLS_IN_LIST, "", "shares as bar and number, number, or bar")                   \
+    X(EXPAND, "expand", "+", MLS_IN_OPERATIONS, "", "open the row of a tree")                               \
+    X(COLLAPSE, "collapse", "-", MLS_IN_OPERATIONS, "", "close the row of a tree, or the one above")        \
+    X(TOGGLE_ALL, "toggle-all", "*", MLS_IN_OPERATIONS, "", "close all rows of a tree, or open all")        \
     X(PREVIOUS_ERROR, "previous-error", "E", MLS_IN_FINDINGS, "", "previous error")                         \
     X(PREVIOUS_WARNING, "previous-warning", "W", MLS_IN_FINDINGS, "", "previous warning")                   \
-    X(PREVIOUS_SETTING, "previous-setting", "-", MLS_IN_PLACEMENT, "", "previous compute-unit setting")     \
+    X(PREVIOUS_SETTING, "previous-setting", "x", MLS_IN_PLACEMENT, "", "previous compute-unit setting")     \
     X(NEXT_VIEW, "next-view", "Tab", MLS_IN_ANY, "", "next view")                                           \
     X(PREVIOUS_VIEW, "previous-view", "Shift-Tab", MLS_IN_ANY, "", "previous view")                         \
     X(OVERVIEW, "overview", "1", MLS_IN_ANY, "", "the model, its load and its latency")                     \

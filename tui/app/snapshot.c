@@ -1,6 +1,7 @@
 #include "app/snapshot.h"
 
 #include <math.h>
+#include <string.h>
 
 const struct mls_step *mls_snapshot_step(const struct mls_snapshot *snapshot, size_t index)
 {
@@ -54,6 +55,13 @@ static uint64_t cost_ns(const struct mls_step *step)
     return step->control ? 0 : 400 + (bytes > flops ? bytes : flops);
 }
 
+void mls_trend_add(struct mls_trend *trend, double ns)
+{
+    if (trend->n == MLS_TREND)
+        memmove(trend->ns, trend->ns + 1, (--trend->n) * sizeof *trend->ns);
+    trend->ns[trend->n++] = (float)ns;
+}
+
 static double synthesize_steps(struct mls_snapshot *snapshot, uint64_t n_predictions)
 {
     double sum_ns = 0;
@@ -72,6 +80,9 @@ static double synthesize_steps(struct mls_snapshot *snapshot, uint64_t n_predict
         if (bytes > 0)
             stats->gbytes_per_s = bytes / (double)ns;
         sum_ns += (double)stats->time.mean_ns;
+        snapshot->trends[i].n = 0;
+        for (unsigned k = 0; k < n_predictions && k < MLS_TREND; k++)
+            mls_trend_add(&snapshot->trends[i], (double)ns * (1 + 0.05 * sin((double)(k + i) / 3)));
     }
     for (size_t i = 0; i < snapshot->n_steps; i++)
         snapshot->steps[i].share = sum_ns > 0 ? (double)snapshot->steps[i].time.mean_ns / sum_ns : 0;

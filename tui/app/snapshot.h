@@ -27,7 +27,13 @@ enum mls_phase {
         MLS_PHASE_COUNT
 };
 
-enum { MLS_SNAPSHOT_RECENT = 1024 };
+enum { MLS_SNAPSHOT_RECENT = 1024, MLS_TREND = 32 };
+
+/* Durations of one step at the latest looks, the oldest first. */
+struct mls_trend {
+    float ns[MLS_TREND];
+    unsigned n;
+};
 
 struct mls_snapshot {
     enum mls_phase phase;
@@ -48,6 +54,7 @@ struct mls_snapshot {
     size_t n_recent;
     struct mls_memory_use memory;
     struct mls_step_stats *steps;                                    /* parallel to the plan's steps */
+    struct mls_trend *trends;                                        /* parallel to them */
     size_t n_steps;                                                  /* 0 until there is a plan */
     const struct mls_placement *placements[MLS_COMPUTE_UNITS_COUNT]; /* NULL where none could be made */
     enum mls_precision precision;
@@ -60,6 +67,9 @@ const struct mls_step *mls_snapshot_step(const struct mls_snapshot *snapshot, si
 
 /* mls_snapshot_placement: the prediction for the snapshot's setting, or NULL. */
 const struct mls_placement *mls_snapshot_placement(const struct mls_snapshot *snapshot);
+
+/* mls_trend_add: one more number; the oldest goes when there is no room. */
+void mls_trend_add(struct mls_trend *trend, double ns);
 
 /* mls_snapshot_synthesize: replaces what was measured by numbers made from the plan's costs, for screens that
  * can be compared. */

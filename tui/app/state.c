@@ -71,24 +71,33 @@ void mls_state_go(struct mls_state *state, enum mls_view_index view)
     mls_state_refresh(state);
 }
 
-bool mls_state_go_op(struct mls_state *state, mls_op_id op)
+/* The step that executes an operation, or n_steps. */
+static size_t step_of(const struct mls_snapshot *snapshot, mls_op_id op)
 {
-    const struct mls_snapshot *snapshot = state->snapshot;
     for (size_t i = 0; i < snapshot->n_steps; i++) {
         const struct mls_step *step = mls_snapshot_step(snapshot, i);
-        bool here = step->op.i == op.i;
-        for (uint32_t fused = 0; fused < step->n_fused && !here; fused++)
-            here = step->fused[fused].i == op.i;
-        if (!here)
-            continue;
-        mls_state_go(state, MLS_VIEW_operations);
-        if (!mls_listing_select_row(&mls_state_view(state)->list, i)) {
-            mls_state_filter(state, "");
-            mls_listing_select_row(&mls_state_view(state)->list, i);
-        }
-        return true;
+        if (step->op.i == op.i)
+            return i;
+        for (uint32_t fused = 0; fused < step->n_fused; fused++)
+            if (step->fused[fused].i == op.i)
+                return i;
     }
-    return false;
+    return snapshot->n_steps;
+}
+
+bool mls_state_go_op(struct mls_state *state, mls_op_id op)
+{
+    size_t step = step_of(state->snapshot, op);
+    if (step == state->snapshot->n_steps)
+        return false;
+    mls_state_go(state, MLS_VIEW_operations);
+    struct mls_view *view = mls_state_view(state);
+    if (mls_listing_select_row(&view->list, view->ops->row_of_step(view, step)))
+        return true;
+    view->list.limit = 0; /* something hides it: a filter, the limit, or a closed row */
+    mls_listing_forget_rows(&view->list);
+    mls_state_filter(state, "");
+    return mls_listing_select_row(&view->list, view->ops->row_of_step(view, step));
 }
 
 bool mls_state_filter(struct mls_state *state, const char *expression)

@@ -19,7 +19,8 @@ enum mls_mode {
     MLS_MODE_COMMAND,
     MLS_MODE_FILTER,
     MLS_MODE_SEARCH,
-    MLS_MODE_SORT /* the menu of columns */
+    MLS_MODE_SORT,   /* the menu of columns to sort by */
+    MLS_MODE_COLUMNS /* the menu of columns to show */
 };
 
 enum { MLS_MESSAGE_BYTES = 256, MLS_BACK_MAX = 16 };
@@ -35,7 +36,7 @@ struct mls_state {
     struct mls_filter saved_filter; /* of the list, while a filter is typed */
     char saved_filter_text[MLS_FILTER_TEXT_BYTES];
     size_t saved_row;                /* selection, while a search is typed */
-    int sort_choice;                 /* in the menu; MLS_LISTING_RUN_ORDER too */
+    int sort_choice;                 /* in a menu of columns; MLS_LISTING_RUN_ORDER too */
     char message[MLS_MESSAGE_BYTES]; /* until the next key, or "" */
     bool message_bad;
     size_t wrong_at; /* byte of the last wrong filter where it is wrong */

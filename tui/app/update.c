@@ -79,31 +79,53 @@ static void prompt_key(struct mls_state *state, mls_keycode key)
         preview(state);
 }
 
-/* ---- The menu of columns
- * ---------------------------------------------------------------------------------------- */
+/* ---- The menus of columns
+ * --------------------------------------------------------------------------------------- */
 
-static void move_sort_choice(struct mls_state *state, int step)
+static void move_choice(struct mls_state *state, int step)
 {
     struct mls_rows rows = mls_view_rows(mls_state_view(state));
-    int count = (int)rows.n_columns + 1; /* run order stands first */
-    state->sort_choice = (state->sort_choice + 1 + step + count) % count - 1;
+    int first = state->mode == MLS_MODE_SORT ? MLS_LISTING_RUN_ORDER : 0; /* run order stands first */
+    int count = (int)rows.n_columns - first;
+    state->sort_choice = (state->sort_choice - first + step + count) % count + first;
 }
 
-static void sort_key(struct mls_state *state, mls_keycode key)
+/* What Enter and Space do: sort by the column and leave, or show it, or not, and stay. */
+static void choose_column(struct mls_state *state)
 {
     struct mls_view *view = mls_state_view(state);
     struct mls_rows rows = mls_view_rows(view);
-    switch (mls_keymap_find(&state->keymap, key)) {
-    case MLS_REQUEST_UP:
-        move_sort_choice(state, -1);
+    if (state->mode == MLS_MODE_COLUMNS) {
+        mls_listing_toggle_column(&view->list, &rows, (unsigned)state->sort_choice);
         return;
+    }
+    mls_listing_sort(&view->list, &rows, state->sort_choice);
+    mls_listing_update(&view->list, &rows);
+    state->mode = MLS_MODE_NORMAL;
+}
+
+static void menu_key(struct mls_state *state, mls_keycode key)
+{
+    struct mls_view *view = mls_state_view(state);
+    struct mls_rows rows = mls_view_rows(view);
+    enum mls_request request = mls_keymap_find(&state->keymap, key);
+    switch (request) {
+    case MLS_REQUEST_UP:
     case MLS_REQUEST_DOWN:
-        move_sort_choice(state, 1);
+        move_choice(state, request == MLS_REQUEST_UP ? -1 : 1);
         return;
     case MLS_REQUEST_OPEN:
-        mls_listing_sort(&view->list, &rows, state->sort_choice);
-        mls_listing_update(&view->list, &rows);
-        state->mode = MLS_MODE_NORMAL;
+    case MLS_REQUEST_MARK:
+        choose_column(state);
+        return;
+    case MLS_REQUEST_SORT_LEFT:
+    case MLS_REQUEST_SORT_RIGHT:
+    case MLS_REQUEST_LEFT:
+    case MLS_REQUEST_RIGHT:
+        if (state->mode == MLS_MODE_COLUMNS)
+            mls_listing_shift_column(&view->list, &rows, (unsigned)state->sort_choice,
+                                     request == MLS_REQUEST_SORT_LEFT || request == MLS_REQUEST_LEFT ? -1
+                                                                                                     : 1);
         return;
     case MLS_REQUEST_QUIT:
         state->quit = true;
@@ -111,6 +133,7 @@ static void sort_key(struct mls_state *state, mls_keycode key)
     case MLS_REQUEST_CLOSE:
     case MLS_REQUEST_BACK:
     case MLS_REQUEST_SORT_MENU:
+    case MLS_REQUEST_COLUMNS:
         state->mode = MLS_MODE_NORMAL;
         return;
     default:
@@ -203,6 +226,58 @@ static bool perform_move(struct mls_state *state, enum mls_request request)
         return true;
     case MLS_REQUEST_RIGHT:
         list->pan = list->pan < MLS_GRID_SIDE_MAX ? list->pan + state->columns / 4 : list->pan;
+        return true;
+    default:
+        return false;
+    }
+}
+
+/* Two marked rows in the column that the list is sorted by, or else in the first that can be summed. */
+static void compare_marks(struct mls_state *state)
+{
+    const struct mls_listing *list = &mls_state_view(state)->list;
+    struct mls_rows rows = mls_view_rows(mls_state_view(state));
+    size_t marked[2] = {0, 0}, n = 0;
+    for (size_t row = 0; row < list->n_rows && n < 2; row++)
+        if (list->state[row].marked)
+            marked[n++] = row;
+    unsigned column = list->sort_column >= 0 ? (unsigned)list->sort_column : 0;
+    while (column < rows.n_columns &&
+           !(list->sort_column >= 0 ? mls_datum_is_number(rows.columns[column].kind)
+                                    : rows.columns[column].kind == MLS_DATUM_TIME_NS))
+        column++;
+    if (n < 2 || list->n_marked != 2 || column >= rows.n_columns) {
+        mls_state_say(state, true, "mark exactly two rows to compare them (Space marks)");
+        return;
+    }
+    char before[MLS_DATUM_TEXT_BYTES], after[MLS_DATUM_TEXT_BYTES];
+    struct mls_datum a = mls_rows_cell(&rows, marked[0], column), b = mls_rows_cell(&rows, marked[1], column);
+    mls_state_say(state, false, "%s: %s against %s: %.3g times as much", rows.columns[column].title,
+                  mls_datum_format(&b, before), mls_datum_format(&a, after),
+                  a.number != 0 ? b.number / a.number : 0);
+}
+
+static bool perform_marks(struct mls_state *state, enum mls_request request)
+{
+    struct mls_view *view = mls_state_view(state);
+    struct mls_rows rows = mls_view_rows(view);
+    switch (request) {
+    case MLS_REQUEST_MARK:
+        mls_listing_mark(&view->list, &rows);
+        mls_listing_move(&view->list, 1);
+        return true;
+    case MLS_REQUEST_UNMARK:
+        mls_listing_unmark_all(&view->list);
+        return true;
+    case MLS_REQUEST_COMPARE_MARKS:
+        compare_marks(state);
+        return true;
+    case MLS_REQUEST_SHARES:
+        view->list.share_mode = (view->list.share_mode + 1) % MLS_SHARE_MODE_COUNT;
+        return true;
+    case MLS_REQUEST_COLUMNS:
+        state->sort_choice = 0;
+        state->mode = MLS_MODE_COLUMNS;
         return true;
     default:
         return false;
@@ -319,15 +394,16 @@ void mls_state_perform(struct mls_state *state, enum mls_request request)
         mls_state_refresh(state);
         return;
     }
-    if (view->ops->columns && (perform_move(state, request) || perform_list(state, request)))
+    if (view->ops->columns &&
+        (perform_move(state, request) || perform_list(state, request) || perform_marks(state, request)))
         return;
     perform_any(state, request);
 }
 
 void mls_state_key(struct mls_state *state, mls_keycode key)
 {
-    if (state->mode == MLS_MODE_SORT) {
-        sort_key(state, key);
+    if (state->mode == MLS_MODE_SORT || state->mode == MLS_MODE_COLUMNS) {
+        menu_key(state, key);
         return;
     }
     if (state->mode != MLS_MODE_NORMAL) {

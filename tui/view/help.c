@@ -14,7 +14,7 @@ enum column {
 
 static const struct mls_column columns[] = {
 #define X(id, key, alias, title, width, rank, flexible) \
-    {key, alias, title, MLS_DATUM_TEXT, width, rank, flexible, false, false},
+    {key, alias, title, MLS_DATUM_TEXT, width, rank, flexible, false, false, false},
     COLUMN_LIST(X)
 #undef X
 };

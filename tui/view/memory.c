@@ -22,7 +22,7 @@ enum column {
 
 static const struct mls_column columns[] = {
 #define X(id, key, alias, title, kind, width, rank, flexible) \
-    {key, alias, title, MLS_DATUM_##kind, width, rank, flexible, false, false},
+    {key, alias, title, MLS_DATUM_##kind, width, rank, flexible, false, false, false},
     COLUMN_LIST(X)
 #undef X
 };

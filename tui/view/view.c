@@ -33,7 +33,8 @@ struct mls_rows mls_view_rows(const struct mls_view *view)
                              .n_columns = ops->columns ? ops->n_columns : 0,
                              .n_rows = ops->columns && view->snapshot ? ops->rows(view) : 0,
                              .user = view,
-                             .cell = ops->cell};
+                             .cell = ops->cell,
+                             .parent = view->tree ? ops->parent : NULL};
 }
 
 bool mls_view_update(struct mls_view *view, const struct mls_snapshot *snapshot)

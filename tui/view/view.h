@@ -34,6 +34,12 @@ struct mls_view_ops {
     size_t (*rows)(const struct mls_view *view);
     /* cell: a cell; `view` is the struct mls_view. */
     void (*cell)(const void *view, size_t row, unsigned column, struct mls_datum *ret_datum);
+    /* parent: of a row, while view->tree; see struct mls_rows. */
+    size_t (*parent)(const void *view, size_t row);
+    /* arranged: how rows are arranged now, for the line above the list; "" is run order. */
+    const char *(*arranged)(const struct mls_view *view);
+    /* row_of_step: the row that shows a step. */
+    size_t (*row_of_step)(const struct mls_view *view, size_t step);
     /* style: of a row. */
     enum mls_style (*style)(const void *view, size_t row);
     /* request: does what only this view can; false: not for it. */
@@ -53,6 +59,7 @@ struct mls_view {
     const struct mls_keymap *keymap;     /* borrowed: the live key table */
     void *private;
     struct mls_listing list;
+    bool tree;   /* rows have parents */
     bool detail; /* the detail of the selected row is shown */
     bool full;   /* on the whole body */
 };

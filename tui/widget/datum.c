@@ -77,10 +77,22 @@ const char *mls_datum_format(const struct mls_datum *datum, char *text)
     case MLS_DATUM_GBYTES:
         snprintf(text, MLS_DATUM_TEXT_BYTES, datum->number >= 99.95 ? "%.0f" : "%.1f", datum->number);
         return text;
+    case MLS_DATUM_RATIO:
+        snprintf(text, MLS_DATUM_TEXT_BYTES, "%.2f ×", datum->number);
+        return text;
+    case MLS_DATUM_SERIES:
+        return "";
     default:
-        snprintf(text, MLS_DATUM_TEXT_BYTES, "-");
+        snprintf(text, MLS_DATUM_TEXT_BYTES, "%s", datum->text ? datum->text : "-");
         return text;
     }
+}
+
+struct mls_datum mls_rows_cell(const struct mls_rows *rows, size_t row, unsigned column)
+{
+    struct mls_datum datum = {.kind = MLS_DATUM_NONE};
+    rows->cell(rows->user, row, column, &datum);
+    return datum;
 }
 
 int mls_rows_find_column(const struct mls_column *columns, unsigned n_columns, const char *name,

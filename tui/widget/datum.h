@@ -17,7 +17,9 @@
     X(BYTES, true)        \
     X(SHARE, true)        \
     X(GFLOPS, true)       \
-    X(GBYTES, true)
+    X(GBYTES, true)       \
+    X(RATIO, true)        \
+    X(SERIES, false)
 
 enum mls_datum_kind {
 #define X(id, number) MLS_DATUM_##id,
@@ -26,11 +28,14 @@ enum mls_datum_kind {
         MLS_DATUM_COUNT_OF_KINDS
 };
 
-/* A cell. `text` is borrowed from the view's data; NONE is a value that is not known (yet). */
+/* A cell. `text` and `series` are borrowed from the view's data; NONE is a value that is not known (yet),
+ * shown as "-" or as its text. */
 struct mls_datum {
     enum mls_datum_kind kind;
-    double number; /* shares: 0 to 1 */
+    double number; /* shares: 0 to 1; ratios: 1 is no change */
     const char *text;
+    const float *series; /* SERIES: numbers over time, the oldest first, drawn as a small graph */
+    unsigned n_series;
 };
 
 /* One column of a view. */
@@ -43,16 +48,24 @@ struct mls_column {
     uint8_t rank;    /* columns with a higher rank go first when there is no room; 0 stays */
     bool flexible;
     bool bar;  /* shares: a bar before the number */
-    bool bare; /* exported and filtered, never shown in the table */
+    bool bare; /* not shown until the user asks for it; exported and filtered always */
+    bool sum;  /* marked rows are summed up in this column */
 };
 
-/* Rows of a view at one moment. `cell` may be called for any row and column below the counts. */
+/* A row that stands under no other. */
+#define MLS_NO_ROW SIZE_MAX
+
+/*
+ * Rows of a view at one moment. `cell` may be called for any row and column below the counts. Trees have
+ * `parent`: the row that this one stands under (a smaller number), or MLS_NO_ROW.
+ */
 struct mls_rows {
     const struct mls_column *columns;
     unsigned n_columns;
     size_t n_rows;
     const void *user;
     void (*cell)(const void *user, size_t row, unsigned column, struct mls_datum *ret_datum);
+    size_t (*parent)(const void *user, size_t row);
 };
 
 bool mls_datum_is_number(enum mls_datum_kind kind);
@@ -62,6 +75,9 @@ enum { MLS_DATUM_TEXT_BYTES = 32 };
 /* mls_datum_format: numbers with their unit into text[MLS_DATUM_TEXT_BYTES]; for texts, the text itself. "-":
  * not known. */
 const char *mls_datum_format(const struct mls_datum *datum, char *text);
+
+/* mls_rows_cell: one cell; NONE where the view says nothing. */
+struct mls_datum mls_rows_cell(const struct mls_rows *rows, size_t row, unsigned column);
 
 /* mls_time_format, mls_bytes_format, mls_count_format: "12.3 µs", "4.20 MiB", "1.2 k": three digits and a
  * unit, into text[32]. */

@@ -5,10 +5,9 @@
 #include <string.h>
 #include <strings.h>
 
-#include "widget/graph.h"
-
 struct mls_sort_key {
     size_t row;
+    size_t parent;
     bool known;
     double number;
     const char *text;
@@ -19,17 +18,38 @@ void mls_listing_done(struct mls_listing *list)
 {
     free(list->order);
     free(list->keys);
+    free(list->state);
+    free(list->shown);
+    free(list->depth);
+    free(list->position);
+    free(list->parents);
     list->order = NULL;
     list->keys = NULL;
-    list->n_order = list->capacity = 0;
+    list->state = NULL;
+    list->shown = NULL;
+    list->depth = NULL;
+    list->position = NULL;
+    list->parents = NULL;
+    list->n_order = list->capacity = list->n_rows = 0;
 }
 
-/* Unknown values stand last in both directions; equal ones keep run order. */
+void mls_listing_forget_rows(struct mls_listing *list)
+{
+    if (list->state)
+        memset(list->state, 0, list->capacity * sizeof *list->state);
+    list->n_marked = 0;
+    list->selected = list->selected_row = list->top = 0;
+}
+
+/* Rows of one parent stand together; unknown values stand last in both directions; equal ones keep run order.
+ */
 static int compare_keys(const void *left, const void *right)
 {
     const struct mls_sort_key *a = left;
     const struct mls_sort_key *b = right;
     int order;
+    if (a->parent != b->parent)
+        return a->parent > b->parent ? 1 : -1;
     if (a->known != b->known)
         return a->known ? -1 : 1;
     if (a->text && b->text)
@@ -41,36 +61,147 @@ static int compare_keys(const void *left, const void *right)
     return (a->row > b->row) - (a->row < b->row);
 }
 
+static bool grow(void **array, size_t n, size_t size)
+{
+    void *grown = realloc(*array, n * size);
+    if (grown)
+        *array = grown;
+    return grown != NULL;
+}
+
 static bool reserve(struct mls_listing *list, size_t n_rows)
 {
     if (n_rows <= list->capacity)
         return true;
-    size_t *order = realloc(list->order, n_rows * sizeof *order);
-    if (order)
-        list->order = order;
-    struct mls_sort_key *keys = realloc(list->keys, n_rows * sizeof *keys);
-    if (keys)
-        list->keys = keys;
-    if (!order || !keys)
+    bool ok = grow((void **)&list->order, n_rows, sizeof *list->order);
+    ok = grow((void **)&list->keys, n_rows, sizeof *list->keys) && ok;
+    ok = grow((void **)&list->state, n_rows, sizeof *list->state) && ok;
+    ok = grow((void **)&list->shown, n_rows, sizeof *list->shown) && ok;
+    ok = grow((void **)&list->depth, n_rows, sizeof *list->depth) && ok;
+    ok = grow((void **)&list->position, n_rows, sizeof *list->position) && ok;
+    ok = grow((void **)&list->parents, n_rows, sizeof *list->parents) && ok;
+    if (!ok)
         return false;
+    memset(list->state + list->capacity, 0, (n_rows - list->capacity) * sizeof *list->state);
     list->capacity = n_rows;
     return true;
 }
 
-static void sort_rows(struct mls_listing *list, const struct mls_rows *rows)
+static size_t parent_of(const struct mls_rows *rows, size_t row)
 {
-    for (size_t i = 0; i < list->n_order; i++) {
-        struct mls_datum datum = {.kind = MLS_DATUM_NONE};
-        rows->cell(rows->user, list->order[i], (unsigned)list->sort_column, &datum);
-        list->keys[i] = (struct mls_sort_key){.row = list->order[i],
-                                              .known = datum.kind != MLS_DATUM_NONE && !isnan(datum.number),
-                                              .number = datum.number,
-                                              .text = datum.kind == MLS_DATUM_TEXT ? datum.text : NULL,
-                                              .descending = list->descending};
+    return rows->parent ? rows->parent(rows->user, row) : MLS_NO_ROW;
+}
+
+/* The one column of shares with a bar, which the limit is about; or -1. */
+static int share_column(const struct mls_rows *rows)
+{
+    for (unsigned i = 0; i < rows->n_columns; i++)
+        if (rows->columns[i].bar)
+            return (int)i;
+    return -1;
+}
+
+/* Which rows a filter and the limit let through. In trees a row that matches brings its parents along, and
+ * what stands under it. */
+static void choose_rows(struct mls_listing *list, const struct mls_rows *rows)
+{
+    int limited = list->limit > 0 ? share_column(rows) : -1;
+    list->n_limited = 0;
+    for (size_t row = 0; row < rows->n_rows; row++) {
+        bool match = mls_filter_matches(&list->filter, rows, row);
+        size_t parent = parent_of(rows, row);
+        if (!match && parent != MLS_NO_ROW && list->filter.n_nodes)
+            match = list->shown[parent];
+        struct mls_datum share = {.number = 1};
+        if (limited >= 0)
+            share = mls_rows_cell(rows, row, (unsigned)limited);
+        bool small = !(share.number >= list->limit) && limited >= 0;
+        list->n_limited += match && small;
+        list->shown[row] = match && !small;
+        list->parents[row] = false;
+        list->depth[row] = parent == MLS_NO_ROW ? 0 : (uint16_t)(list->depth[parent] + 1);
+        if (parent != MLS_NO_ROW)
+            list->parents[parent] = true;
     }
-    qsort(list->keys, list->n_order, sizeof *list->keys, compare_keys);
-    for (size_t i = 0; i < list->n_order; i++)
+    for (size_t row = rows->n_rows; rows->parent && row-- > 0;)
+        if (list->shown[row] && parent_of(rows, row) != MLS_NO_ROW)
+            list->shown[parent_of(rows, row)] = true;
+}
+
+static struct mls_sort_key key_of(const struct mls_listing *list, const struct mls_rows *rows, size_t row)
+{
+    struct mls_sort_key key = {.row = row, .parent = parent_of(rows, row), .descending = list->descending};
+    if (list->sort_column == MLS_LISTING_RUN_ORDER)
+        return key;
+    struct mls_datum datum = mls_rows_cell(rows, row, (unsigned)list->sort_column);
+    key.known = datum.kind != MLS_DATUM_NONE && datum.kind != MLS_DATUM_SERIES && !isnan(datum.number);
+    key.number = datum.number;
+    key.text = datum.kind == MLS_DATUM_TEXT ? datum.text : NULL;
+    return key;
+}
+
+/* The first of the sorted keys with this parent; n when there is none. */
+static size_t first_child(const struct mls_sort_key *keys, size_t n, size_t parent)
+{
+    size_t low = 0, high = n;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (keys[middle].parent < parent)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low < n && keys[low].parent == parent ? low : n;
+}
+
+/* Walks the sorted keys as a tree, without recursion: from a row's key its parent's key is found by number.
+ */
+static void lay_tree(struct mls_listing *list, const struct mls_sort_key *keys, size_t n)
+{
+    list->n_order = 0;
+    for (size_t i = 0; i < n; i++)
+        list->position[keys[i].row] = i;
+    size_t at = first_child(keys, n, MLS_NO_ROW);
+    while (at < n) {
+        size_t row = keys[at].row;
+        list->order[list->n_order++] = row;
+        size_t child = list->parents[row] && !list->state[row].closed ? first_child(keys, n, row) : n;
+        if (child < n) {
+            at = child;
+            continue;
+        }
+        size_t parent = keys[at].parent;
+        while (at + 1 >= n || keys[at + 1].parent != parent) { /* the last of its parent: up, then onwards */
+            if (parent == MLS_NO_ROW)
+                return;
+            at = list->position[parent];
+            parent = keys[at].parent;
+        }
+        at++;
+    }
+}
+
+static void order_rows(struct mls_listing *list, const struct mls_rows *rows)
+{
+    size_t n = 0;
+    if (!rows->parent && list->sort_column == MLS_LISTING_RUN_ORDER) {
+        for (size_t row = 0; row < rows->n_rows; row++)
+            if (list->shown[row])
+                list->order[n++] = row;
+        list->n_order = n;
+        return;
+    }
+    for (size_t row = 0; row < rows->n_rows; row++)
+        if (list->shown[row])
+            list->keys[n++] = key_of(list, rows, row);
+    qsort(list->keys, n, sizeof *list->keys, compare_keys);
+    if (rows->parent) {
+        lay_tree(list, list->keys, n);
+        return;
+    }
+    for (size_t i = 0; i < n; i++)
         list->order[i] = list->keys[i].row;
+    list->n_order = n;
 }
 
 bool mls_listing_select_row(struct mls_listing *list, size_t row)
@@ -88,14 +219,11 @@ bool mls_listing_update(struct mls_listing *list, const struct mls_rows *rows)
 {
     if (!reserve(list, rows->n_rows))
         return false;
-    list->n_order = 0;
-    for (size_t row = 0; row < rows->n_rows; row++)
-        if (mls_filter_matches(&list->filter, rows, row))
-            list->order[list->n_order++] = row;
+    list->n_rows = rows->n_rows;
     if (list->sort_column >= (int)rows->n_columns)
         list->sort_column = MLS_LISTING_RUN_ORDER;
-    if (list->sort_column != MLS_LISTING_RUN_ORDER && list->n_order > 1)
-        sort_rows(list, rows);
+    choose_rows(list, rows);
+    order_rows(list, rows);
     if (list->follow && mls_listing_select_row(list, list->selected_row))
         return true;
     if (list->n_order == 0)
@@ -119,10 +247,9 @@ void mls_listing_move(struct mls_listing *list, long lines)
 static bool row_holds(const struct mls_rows *rows, size_t row, const char *part)
 {
     for (unsigned i = 0; i < rows->n_columns; i++) {
-        struct mls_datum datum = {.kind = MLS_DATUM_NONE};
         if (rows->columns[i].kind != MLS_DATUM_TEXT)
             continue;
-        rows->cell(rows->user, row, i, &datum);
+        struct mls_datum datum = mls_rows_cell(rows, row, i);
         if (datum.kind == MLS_DATUM_TEXT && datum.text && mls_text_holds(datum.text, part))
             return true;
     }
@@ -160,158 +287,92 @@ void mls_listing_sort(struct mls_listing *list, const struct mls_rows *rows, int
 
 void mls_listing_sort_beside(struct mls_listing *list, const struct mls_rows *rows, int step)
 {
-    int column = list->sort_column;
-    do {
-        column += step;
-        if (column < MLS_LISTING_RUN_ORDER)
-            column = (int)rows->n_columns - 1;
-        if (column >= (int)rows->n_columns)
-            column = MLS_LISTING_RUN_ORDER;
-    } while (column != MLS_LISTING_RUN_ORDER && rows->columns[column].bare);
-    mls_listing_sort(list, rows, column);
+    unsigned columns[MLS_LISTING_COLUMNS_MAX];
+    int n = (int)mls_listing_columns(list, rows, columns);
+    int at = n; /* run order stands between the last and the first */
+    for (int i = 0; i < n; i++)
+        if ((int)columns[i] == list->sort_column)
+            at = i;
+    do
+        at = (at + step + n + 1) % (n + 1);
+    while (at < n && rows->columns[columns[at]].kind == MLS_DATUM_SERIES);
+    mls_listing_sort(list, rows, at < n ? (int)columns[at] : MLS_LISTING_RUN_ORDER);
 }
 
-/* ---- Drawing
- * ---------------------------------------------------------------------------------------------------- */
+/* ---- Marks and trees
+ * -------------------------------------------------------------------------------------------- */
 
-enum { COLUMNS_MAX = 24, GAP = 2, BAR_COLUMNS = 8 };
-
-struct layout {
-    int width[COLUMNS_MAX]; /* 0: not shown */
-};
-
-/* Columns of the highest rank go until the rest fits; the flexible one takes what is left. */
-static struct layout lay_out(const struct mls_rows *rows, int columns)
+static bool is_under(const struct mls_rows *rows, size_t row, size_t above)
 {
-    struct layout layout = {{0}};
-    unsigned n = rows->n_columns < COLUMNS_MAX ? rows->n_columns : COLUMNS_MAX;
-    int needed = 0;
-    int flexible = -1;
-    for (unsigned i = 0; i < n; i++) {
-        layout.width[i] = rows->columns[i].bare
-                              ? 0
-                              : rows->columns[i].columns + (rows->columns[i].bar ? BAR_COLUMNS + 1 : 0);
-        needed += layout.width[i] ? layout.width[i] + GAP : 0;
-        if (rows->columns[i].flexible)
-            flexible = (int)i;
-        /* On wide screens names are worth more than the last columns. */
-        if (rows->columns[i].flexible && columns > 80) {
-            layout.width[i] += (columns - 80) / 4;
-            needed += (columns - 80) / 4;
-        }
-    }
-    while (needed - GAP > columns) {
-        int victim = -1;
-        for (unsigned i = 0; i < n; i++)
-            if (layout.width[i] && rows->columns[i].rank > 0 &&
-                (victim < 0 || rows->columns[i].rank >= rows->columns[victim].rank))
-                victim = (int)i;
-        if (victim < 0)
-            break;
-        needed -= layout.width[victim] + GAP;
-        layout.width[victim] = 0;
-    }
-    if (flexible >= 0 && layout.width[flexible])
-        layout.width[flexible] += columns - (needed - GAP) > 0 ? columns - (needed - GAP) : 0;
-    return layout;
+    while (row != MLS_NO_ROW && row != above)
+        row = parent_of(rows, row);
+    return row == above;
 }
 
-static void draw_header(const struct mls_listing *list, const struct mls_rows *rows,
-                        const struct layout *layout, struct mls_grid *grid, struct mls_rect rect)
+void mls_listing_mark(struct mls_listing *list, const struct mls_rows *rows)
 {
-    int x = rect.x;
-    mls_grid_restyle(grid, (struct mls_rect){rect.x, rect.y, rect.columns, 1}, MLS_STYLE_HEADER);
-    for (unsigned i = 0; i < rows->n_columns && i < COLUMNS_MAX; i++) {
-        int width = layout->width[i];
-        if (!width)
-            continue;
-        char title[48];
-        bool sorted = (int)i == list->sort_column;
-        const char *arrow = sorted ? list->descending ? "▼" : "▲" : "";
-        size_t n = 0;
-        for (const char *part = rows->columns[i].title; *part && n < sizeof title - 8; part++)
-            title[n++] = *part;
-        strcpy(title + n, arrow);
-        bool right = mls_datum_is_number(rows->columns[i].kind);
-        enum mls_style style = MLS_STYLE_HEADER;
-        if (right)
-            mls_grid_right(grid, x, rect.y, width, style, title);
-        else
-            mls_grid_text(grid, x, rect.y, width, style, title);
-        x += width + GAP;
-    }
-}
-
-static const char *skip_columns(const char *text, int columns)
-{
-    while (columns-- > 0 && *text) {
-        text++;
-        while (((unsigned char)*text & 0xc0) == 0x80)
-            text++;
-    }
-    return text;
-}
-
-static void draw_line(const struct mls_listing *list, const struct mls_rows *rows,
-                      const struct layout *layout, struct mls_grid *grid, struct mls_rect line, size_t row,
-                      enum mls_style style)
-{
-    int x = line.x;
-    for (unsigned i = 0; i < rows->n_columns && i < COLUMNS_MAX; i++) {
-        int width = layout->width[i];
-        const struct mls_column *column = &rows->columns[i];
-        if (!width)
-            continue;
-        char buffer[MLS_DATUM_TEXT_BYTES];
-        struct mls_datum datum = {.kind = MLS_DATUM_NONE};
-        rows->cell(rows->user, row, i, &datum);
-        const char *text = mls_datum_format(&datum, buffer);
-        if (column->bar && datum.kind == MLS_DATUM_SHARE)
-            mls_graph_share(grid, x, line.y, BAR_COLUMNS, datum.number);
-        if (mls_datum_is_number(column->kind)) {
-            mls_grid_right(grid, x, line.y, width, style, text);
-        } else {
-            bool match = list->search_text[0] && datum.kind == MLS_DATUM_TEXT &&
-                         mls_text_holds(text, list->search_text);
-            mls_grid_text(grid, x, line.y, width, match ? MLS_STYLE_MATCH : style,
-                          column->flexible ? skip_columns(text, list->pan) : text);
-        }
-        x += width + GAP;
-    }
-}
-
-static void scroll(struct mls_listing *list, size_t page)
-{
-    list->page = page;
-    if (list->selected < list->top)
-        list->top = list->selected;
-    if (page && list->selected >= list->top + page)
-        list->top = list->selected - page + 1;
-    if (list->top + page > list->n_order)
-        list->top = list->n_order > page ? list->n_order - page : 0;
-}
-
-void mls_listing_draw(struct mls_listing *list, const struct mls_rows *rows, struct mls_grid *grid,
-                      struct mls_rect rect, enum mls_style (*style)(const void *user, size_t row),
-                      const char *empty)
-{
-    if (rect.rows < 2)
-        return;
-    struct mls_rect inner = {rect.x + 1, rect.y, rect.columns - 2, rect.rows};
-    struct layout layout = lay_out(rows, inner.columns);
-    draw_header(list, rows, &layout, grid, inner);
-    scroll(list, (size_t)rect.rows - 1);
-    for (size_t i = 0; i + 1 < (size_t)rect.rows && list->top + i < list->n_order; i++) {
-        size_t row = list->order[list->top + i];
-        struct mls_rect line = {inner.x, rect.y + 1 + (int)i, inner.columns, 1};
-        bool selected = list->top + i == list->selected;
-        draw_line(list, rows, &layout, grid, line, row, style ? style(rows->user, row) : MLS_STYLE_NORMAL);
-        if (selected) {
-            mls_grid_restyle(grid, (struct mls_rect){rect.x, line.y, rect.columns, 1}, MLS_STYLE_SELECTED);
-            mls_grid_put(grid, rect.x, line.y, MLS_STYLE_SELECTED, list->follow ? 0x25cf : 0x25b8);
-        }
-    }
     if (list->n_order == 0)
-        mls_grid_text(grid, inner.x, rect.y + 1, inner.columns, MLS_STYLE_DIM,
-                      list->filter.n_nodes ? "no row matches the filter (Esc clears it)" : empty);
+        return;
+    bool marked = !list->state[list->selected_row].marked;
+    for (size_t row = list->selected_row; row < rows->n_rows; row++) {
+        if (!is_under(rows, row, list->selected_row) || list->state[row].marked == marked)
+            continue;
+        list->state[row].marked = marked;
+        list->n_marked = marked ? list->n_marked + 1 : list->n_marked - 1;
+    }
+}
+
+void mls_listing_unmark_all(struct mls_listing *list)
+{
+    for (size_t row = 0; row < list->n_rows; row++)
+        list->state[row].marked = false;
+    list->n_marked = 0;
+}
+
+struct mls_datum mls_listing_sum(const struct mls_listing *list, const struct mls_rows *rows, unsigned column)
+{
+    struct mls_datum sum = {.kind = MLS_DATUM_NONE};
+    if (!rows->columns[column].sum)
+        return sum;
+    for (size_t row = 0; row < rows->n_rows; row++) {
+        if (!list->state[row].marked)
+            continue;
+        size_t parent = parent_of(rows, row);
+        if (parent != MLS_NO_ROW && list->state[parent].marked)
+            continue; /* it is in its parent's number */
+        struct mls_datum datum = mls_rows_cell(rows, row, column);
+        if (datum.kind == MLS_DATUM_NONE)
+            continue;
+        sum.kind = datum.kind;
+        sum.number += datum.number;
+    }
+    return sum;
+}
+
+bool mls_listing_set_closed(struct mls_listing *list, const struct mls_rows *rows, bool closed)
+{
+    if (list->n_order == 0 || !rows->parent)
+        return false;
+    size_t row = list->selected_row;
+    if (closed && (!list->parents[row] || list->state[row].closed) && parent_of(rows, row) != MLS_NO_ROW)
+        row = parent_of(rows, row); /* nothing to close here: the row above */
+    if (!list->parents[row])
+        return false;
+    list->state[row].closed = closed;
+    list->selected_row = row;
+    bool ok = mls_listing_update(list, rows);
+    mls_listing_select_row(list, row);
+    return ok;
+}
+
+void mls_listing_toggle_all(struct mls_listing *list, const struct mls_rows *rows)
+{
+    bool any = false;
+    if (!rows->parent)
+        return;
+    for (size_t row = 0; row < rows->n_rows; row++)
+        any = any || list->state[row].closed;
+    for (size_t row = 0; row < rows->n_rows; row++)
+        list->state[row].closed = !any && list->parents[row];
+    mls_listing_update(list, rows);
 }
