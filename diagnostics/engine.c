@@ -15,12 +15,21 @@ static unsigned known_facts(const struct mls_facts *facts, const struct mls_inte
     return known;
 }
 
-static bool explains(const struct mls_rule *rule, const struct mls_error *error)
+/* The row that explains a failure: the one of its cause, else the first one of its status; NULL: none. */
+static const struct mls_rule *find_explanation(const struct mls_error *error)
 {
-    if ((rule->statuses & UINT64_C(1) << error->status) == 0)
-        return false;
-    return rule->error_text == NULL ||
-           rule_pattern_matches(rule->error_text, error->text, strlen(error->text));
+    const struct mls_rule *rule;
+    for (size_t i = 0; error->cause != MLS_CAUSE_NONE && (rule = mls_rule_row(i)) != NULL; i++) {
+        if (rule->cause == error->cause)
+            return rule;
+    }
+    for (size_t i = 0; (rule = mls_rule_row(i)) != NULL; i++) {
+        for (size_t k = 0; k < RULE_STATUSES_MAX && rule->statuses[k] != MLS_OK; k++) {
+            if (rule->statuses[k] == error->status)
+                return rule;
+        }
+    }
+    return NULL;
 }
 
 static void evidence_of_error(struct rule_case *rule_case, const struct mls_error *error)
@@ -93,17 +102,18 @@ static bool ask_rules(struct report_builder *builder, const struct mls_facts *fa
 {
     unsigned known = known_facts(facts, interface);
     bool failed = facts->error != NULL && facts->error->status != MLS_OK;
-    bool explained = false;
+    const struct mls_rule *explanation = failed ? find_explanation(facts->error) : NULL;
     const struct mls_rule *rule;
     for (size_t i = 0; (rule = mls_rule_row(i)) != NULL; i++) {
         struct rule_case rule_case = report_case(builder, rule, facts, interface);
         bool holds = false;
         bool can_assess = rule->assess != NULL && (rule->needs & ~known) == 0;
-        if (can_assess || (rule->statuses != 0 && failed))
+        bool explains = rule->statuses[0] != MLS_OK || rule->cause != MLS_CAUSE_NONE;
+        if (can_assess || (explains && failed))
             builder->report->n_rules_applied++;
-        if (failed && !explained && explains(rule, facts->error)) {
+        if (rule == explanation) {
             evidence_of_error(&rule_case, facts->error);
-            explained = holds = true;
+            holds = true;
         } else if (can_assess) {
             holds = rule->assess(&rule_case);
         }

@@ -1,6 +1,6 @@
 /*
- * rule.h: a rule is one row. It can hold for three kinds of facts: the status of a failure (`statuses`),
- * recorded facts
+ * rule.h: a rule is one row. It can hold for three kinds of facts: the status or cause of a failure
+ * (`statuses`, `cause`), recorded facts
  * (`assess`), and a line of a log (`patterns`). Ids are those of the list of symptoms and are never reused.
  */
 #pragma once
@@ -21,8 +21,7 @@ enum rule_need {
     RULE_NEEDS_PLACEMENT = 16
 };
 
-#define RULE_STATUS(id) (UINT64_C(1) << MLS_ERR_##id)
-_Static_assert(MLS_STATUS_COUNT <= 64, "a set of statuses is one word");
+enum { RULE_STATUSES_MAX = 4 };
 
 /* A rule being asked: the facts, and the finding as it grows. */
 struct rule_case {
@@ -48,9 +47,10 @@ struct mls_rule {
     const char *why;
     const char *fix;
     const char *source;
-    const char *patterns;   /* texts of logs, one on each line; … stands for anything */
-    uint64_t statuses;      /* failures that this rule explains; the first row that fits is the cause */
-    const char *error_text; /* patterns, one of which the failure's text must hold; NULL: any text */
+    const char *patterns; /* texts of logs, one on each line; … stands for anything */
+    /* Failures that this rule explains, as far as no rule explains their cause; the rest is MLS_OK. */
+    enum mls_status statuses[RULE_STATUSES_MAX];
+    enum mls_cause cause; /* a failure's cause that this rule explains; comes before statuses */
     unsigned needs;
     bool (*assess)(struct rule_case *rule_case); /* true when it holds; fills the evidence */
 };

@@ -124,8 +124,8 @@ static enum mls_status find_input(const struct mls_interface *interface, const c
             return MLS_OK;
         }
     }
-    mls_fail(reterr, MLS_ERR_INPUT_INVALID, "cannot use %s %s: the model has no input of this name", option,
-             name);
+    mls_fail_because(reterr, MLS_ERR_INPUT_INVALID, MLS_CAUSE_INPUT_NAME,
+                     "cannot use %s %s: the model has no input of this name", option, name);
     hint_names(reterr, interface->inputs, interface->n_inputs);
     return MLS_ERR_INPUT_INVALID;
 }

@@ -36,16 +36,44 @@ int mls_status_exit_code(enum mls_status status)
     return statuses[known(status)].exit_code;
 }
 
-enum mls_status mls_fail(struct mls_error *reterr, enum mls_status status, const char *format, ...)
+static const char *const causes[MLS_CAUSE_COUNT] = {
+#define X(id) [MLS_CAUSE_##id] = #id,
+    MLS_CAUSE_LIST(X)
+#undef X
+};
+
+const char *mls_cause_name(enum mls_cause cause)
+{
+    return causes[(unsigned)cause < MLS_CAUSE_COUNT ? cause : MLS_CAUSE_NONE];
+}
+
+static enum mls_status fail(struct mls_error *reterr, enum mls_status status, enum mls_cause cause,
+                            const char *format, va_list arguments)
 {
     if (!reterr)
         return status;
-    *reterr = (struct mls_error){.status = status, .byte_offset = -1};
+    *reterr = (struct mls_error){.status = status, .cause = cause, .byte_offset = -1};
+    vsnprintf(reterr->text, sizeof reterr->text, format, arguments);
+    mls_text_clean(reterr->text);
+    return status;
+}
+
+enum mls_status mls_fail(struct mls_error *reterr, enum mls_status status, const char *format, ...)
+{
     va_list arguments;
     va_start(arguments, format);
-    vsnprintf(reterr->text, sizeof reterr->text, format, arguments);
+    fail(reterr, status, MLS_CAUSE_NONE, format, arguments);
     va_end(arguments);
-    mls_text_clean(reterr->text);
+    return status;
+}
+
+enum mls_status mls_fail_because(struct mls_error *reterr, enum mls_status status, enum mls_cause cause,
+                                 const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    fail(reterr, status, cause, format, arguments);
+    va_end(arguments);
     return status;
 }
 

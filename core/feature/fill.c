@@ -57,10 +57,10 @@ static bool shape_fits(const struct mls_type *wanted, const struct mls_type *fou
 static enum mls_status value_wrong(const struct mls_feature *feature, const struct array *array, size_t bad,
                                    enum mls_dtype dtype, const char *name, struct mls_error *reterr)
 {
-    enum mls_status status =
-        mls_fail(reterr, MLS_ERR_INPUT_INVALID,
-                 "cannot use %s for \"%s\": element %zu is %.9g, which %s does not hold", name, feature->name,
-                 bad, convert_to_double(array->data, array->type.dtype, bad), mls_dtype_name(dtype));
+    enum mls_status status = mls_fail_because(
+        reterr, MLS_ERR_INPUT_INVALID, MLS_CAUSE_INPUT_DTYPE,
+        "cannot use %s for \"%s\": element %zu is %.9g, which %s does not hold", name, feature->name, bad,
+        convert_to_double(array->data, array->type.dtype, bad), mls_dtype_name(dtype));
     mls_error_hint(reterr, "the model declares %s here", mls_dtype_name(dtype));
     return status;
 }
@@ -113,15 +113,16 @@ static enum mls_status check_pixels(const struct mls_feature *feature, const cha
     }
     if (type->rank != 3 || type->dims[2] != channels) {
         char shape[128];
-        return mls_fail(reterr, MLS_ERR_INPUT_INVALID,
-                        "cannot use %s for the image \"%s\": its shape is %s, not height x width x %u", name,
-                        feature->name, mls_shape_format(type, shape, sizeof shape), channels);
+        return mls_fail_because(
+            reterr, MLS_ERR_INPUT_INVALID, MLS_CAUSE_INPUT_KIND,
+            "cannot use %s for the image \"%s\": its shape is %s, not height x width x %u", name,
+            feature->name, mls_shape_format(type, shape, sizeof shape), channels);
     }
     bool half = feature->color == MLS_COLOR_GRAY_FP16;
     if (type->dtype != MLS_UINT8 && !(half && (type->dtype == MLS_FP16 || type->dtype == MLS_FP32)))
-        return mls_fail(reterr, MLS_ERR_INPUT_INVALID,
-                        "cannot use %s for the image \"%s\": its elements are %s, not %s", name,
-                        feature->name, mls_dtype_name(type->dtype), half ? "fp16 or uint8" : "uint8");
+        return mls_fail_because(reterr, MLS_ERR_INPUT_INVALID, MLS_CAUSE_INPUT_DTYPE,
+                                "cannot use %s for the image \"%s\": its elements are %s, not %s", name,
+                                feature->name, mls_dtype_name(type->dtype), half ? "fp16 or uint8" : "uint8");
     return MLS_OK;
 }
 
@@ -161,9 +162,9 @@ static enum mls_status read_image(const struct mls_feature *feature, const char 
     } else if (npy_is(bytes)) {
         status = npy_read(name, bytes, &pixels, reterr);
     } else {
-        status =
-            mls_fail(reterr, MLS_ERR_INPUT_INVALID,
-                     "cannot use %s for the image \"%s\": it is no PNG, JPEG or .npy", name, feature->name);
+        status = mls_fail_because(reterr, MLS_ERR_INPUT_INVALID, MLS_CAUSE_INPUT_KIND,
+                                  "cannot use %s for the image \"%s\": it is no PNG, JPEG or .npy", name,
+                                  feature->name);
     }
     if (status)
         return status;
@@ -180,9 +181,10 @@ static enum mls_status read_array(const struct mls_feature *feature, const char 
     if (npy_is(bytes))
         return npy_read(name, bytes, ret_array, reterr);
     if (image_is(bytes))
-        return mls_fail(reterr, MLS_ERR_INPUT_INVALID,
-                        "cannot use %s for \"%s\": it is an image, and the model takes a tensor there", name,
-                        feature->name);
+        return mls_fail_because(
+            reterr, MLS_ERR_INPUT_INVALID, MLS_CAUSE_INPUT_KIND,
+            "cannot use %s for \"%s\": it is an image, and the model takes a tensor there", name,
+            feature->name);
     return json_read(name, bytes, ret_array, reterr);
 }
 

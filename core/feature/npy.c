@@ -114,8 +114,8 @@ static enum mls_status read_descr(const char *name, const char *descr, struct ml
                 return MLS_OK;
             }
     enum mls_status status =
-        mls_fail(reterr, MLS_ERR_INPUT_INVALID, "cannot read %s: its element type '%.32s' is not supported",
-                 name, descr);
+        mls_fail_because(reterr, MLS_ERR_INPUT_INVALID, MLS_CAUSE_INPUT_DTYPE,
+                         "cannot read %s: its element type '%.32s' is not supported", name, descr);
     mls_error_hint(reterr, "floats, integers and booleans are read");
     return status;
 }

@@ -49,7 +49,10 @@ static enum mls_status unknown_name(const struct archive *archive, const char *m
         snprintf(names + used, sizeof names - used, "%s%s", i ? ", " : "",
                  archive->interface->inputs[i].name);
     }
-    enum mls_status status = wrong(archive, member, "the model has no input of this name", reterr);
+    enum mls_status status =
+        mls_fail_because(reterr, MLS_ERR_INPUT_INVALID, MLS_CAUSE_INPUT_NAME,
+                         "cannot read %s: %s: the model has no input of this name", archive->path, member);
+    mls_error_at(reterr, archive->path, -1);
     mls_error_hint(reterr, "the inputs are: %s", names);
     return status;
 }

@@ -93,9 +93,10 @@ static enum mls_status not_allowed(const struct mls_feature *feature, const char
     for (size_t i = 0; i < feature->n_enumerated; i++)
         add_dims(&wanted, " or ", feature->enumerated[i].dims, feature->enumerated[i].rank);
     add_ranges(&wanted, feature);
-    enum mls_status status =
-        mls_fail(reterr, MLS_ERR_INPUT_INVALID, "cannot use %s for \"%s\": its %s is %s, the model takes %s",
-                 path, feature->name, image ? "size (height x width)" : "shape", found.text, wanted.text);
+    enum mls_status status = mls_fail_because(
+        reterr, MLS_ERR_INPUT_INVALID, feature->n_enumerated ? MLS_CAUSE_SHAPE_NOT_LISTED : MLS_CAUSE_NONE,
+        "cannot use %s for \"%s\": its %s is %s, the model takes %s", path, feature->name,
+        image ? "size (height x width)" : "shape", found.text, wanted.text);
     mls_error_hint(reterr, image ? "resize or crop the image first: mlscope does not change pictures"
                                  : "reshape or pad the array first");
     return status;
@@ -111,9 +112,10 @@ static enum mls_status image_shape(const struct mls_feature *feature, const char
         struct mls_type type;
         status = npy_read_type(path, bytes, &type, reterr);
         if (!status && type.rank != 2 && type.rank != 3)
-            status = mls_fail(reterr, MLS_ERR_INPUT_INVALID,
-                              "cannot use %s for the image \"%s\": it is not height x width x channels", path,
-                              feature->name);
+            status =
+                mls_fail_because(reterr, MLS_ERR_INPUT_INVALID, MLS_CAUSE_INPUT_KIND,
+                                 "cannot use %s for the image \"%s\": it is not height x width x channels",
+                                 path, feature->name);
         sides[0] = status ? 0 : type.dims[0];
         sides[1] = status ? 0 : type.dims[1];
     } else if (image_is(bytes)) {
@@ -122,9 +124,9 @@ static enum mls_status image_shape(const struct mls_feature *feature, const char
         sides[0] = height;
         sides[1] = width;
     } else {
-        return mls_fail(reterr, MLS_ERR_INPUT_INVALID,
-                        "cannot use %s for the image \"%s\": it is no PNG, JPEG or .npy", path,
-                        feature->name);
+        return mls_fail_because(reterr, MLS_ERR_INPUT_INVALID, MLS_CAUSE_INPUT_KIND,
+                                "cannot use %s for the image \"%s\": it is no PNG, JPEG or .npy", path,
+                                feature->name);
     }
     if (status)
         return status;
@@ -143,9 +145,10 @@ static enum mls_status tensor_shape(const struct mls_feature *feature, const cha
     if (npy_is(bytes)) {
         status = npy_read_type(path, bytes, &type, reterr);
     } else if (image_is(bytes)) {
-        status = mls_fail(reterr, MLS_ERR_INPUT_INVALID,
-                          "cannot use %s for \"%s\": it is an image, and the model takes a tensor there",
-                          path, feature->name);
+        status =
+            mls_fail_because(reterr, MLS_ERR_INPUT_INVALID, MLS_CAUSE_INPUT_KIND,
+                             "cannot use %s for \"%s\": it is an image, and the model takes a tensor there",
+                             path, feature->name);
     } else {
         struct array array;
         status = json_read(path, bytes, &array, reterr);

@@ -24,6 +24,12 @@ static enum mls_status wrong(const struct states *states, const char *reason, co
                     name);
 }
 
+static enum mls_status lacks(const struct states *states, const char *name, struct mls_error *reterr)
+{
+    return mls_fail_because(reterr, MLS_ERR_INPUT_INVALID, MLS_CAUSE_STATE_MISSING,
+                            "cannot read %s/states.json: it lacks the state %s", states->folder, name);
+}
+
 static enum mls_status read_entry(const struct states *states, const json_t *entry, struct mls_error *reterr)
 {
     const char *name = json_string_value(json_object_get(entry, "name"));
@@ -62,7 +68,7 @@ static enum mls_status read_list(const struct states *states, const json_t *list
     }
     for (size_t i = 0; i < states->interface->n_states; i++)
         if (!states->filled[i])
-            return wrong(states, "it lacks the state ", states->interface->states[i].name, reterr);
+            return lacks(states, states->interface->states[i].name, reterr);
     return MLS_OK;
 }
 

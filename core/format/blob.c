@@ -95,9 +95,10 @@ static enum mls_status check_record(const struct record *record, struct mls_byte
     unsigned bits = mls_dtype_bits(type->dtype);
     uint64_t padding = (8 - (uint64_t)mls_type_elems(type) % 8 * bits % 8) % 8;
     if (bits < 8 && record->padding_bits != padding)
-        return mls_fail(reterr, MLS_ERR_BLOB_SIZE,
-                        "cannot read a weight: %s states %" PRIu64 " bits of padding, %s has %" PRIu64, path,
-                        record->padding_bits, text, padding);
+        return mls_fail_because(reterr, MLS_ERR_BLOB_SIZE, MLS_CAUSE_BLOB_PADDING,
+                                "cannot read a weight: %s states %" PRIu64
+                                " bits of padding, %s has %" PRIu64,
+                                path, record->padding_bits, text, padding);
     if (record->offset > file.size_bytes || record->size_bytes > file.size_bytes - record->offset)
         return mls_fail(reterr, MLS_ERR_BLOB_TRUNCATED,
                         "cannot read a weight: %" PRIu64 " bytes at byte %" PRIu64

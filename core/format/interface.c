@@ -14,14 +14,21 @@ static enum mls_status broken(const struct mls_feature *feature, const char *rea
                     feature->name, reason);
 }
 
+static enum mls_status broken_state(const struct mls_feature *feature, const char *reason,
+                                    struct mls_error *reterr)
+{
+    return mls_fail_because(reterr, MLS_ERR_SPEC_INTERFACE, MLS_CAUSE_STATE_DECLARATION,
+                            "cannot read the model's interface: feature '%s' %s", feature->name, reason);
+}
+
 static enum mls_status needs_version(const struct mls_feature *feature, const char *what, int32_t needed,
                                      int32_t spec_version, struct mls_error *reterr)
 {
     enum mls_status status =
-        mls_fail(reterr, MLS_ERR_SPEC_INTERFACE,
-                 "cannot read the model's interface: feature '%s' is %s, which is only valid in "
-                 "specification version >= %" PRId32 "; this model has version %" PRId32,
-                 feature->name, what, needed, spec_version);
+        mls_fail_because(reterr, MLS_ERR_SPEC_INTERFACE, MLS_CAUSE_NEWER_FEATURE,
+                         "cannot read the model's interface: feature '%s' is %s, which is only valid in "
+                         "specification version >= %" PRId32 "; this model has version %" PRId32,
+                         feature->name, what, needed, spec_version);
     mls_error_hint(reterr, "export for %s or later, or change the feature's type",
                    mls_system_for_spec(needed));
     return status;
@@ -89,8 +96,8 @@ static enum mls_status check_input(const struct mls_feature *feature, int32_t sp
     if (status)
         return status;
     if (feature->kind == MLS_FEATURE_STATE)
-        return broken(feature, "is a state and should only be declared in the state feature description",
-                      reterr);
+        return broken_state(
+            feature, "is a state and should only be declared in the state feature description", reterr);
     if (feature->kind == MLS_FEATURE_TENSOR || feature->kind == MLS_FEATURE_IMAGE)
         return check_shape(feature, reterr);
     return MLS_OK;
@@ -100,8 +107,8 @@ static enum mls_status check_output(const struct mls_feature *feature, int32_t s
                                     struct mls_error *reterr)
 {
     if (feature->kind == MLS_FEATURE_STATE)
-        return broken(feature, "is a state and should only be declared in the state feature description",
-                      reterr);
+        return broken_state(
+            feature, "is a state and should only be declared in the state feature description", reterr);
     return check_version(feature, spec_version, reterr);
 }
 
@@ -109,16 +116,16 @@ static enum mls_status check_state(const struct mls_feature *feature, int32_t sp
                                    struct mls_error *reterr)
 {
     if (feature->kind != MLS_FEATURE_STATE)
-        return broken(feature, "stands among the states and is none", reterr);
+        return broken_state(feature, "stands among the states and is none", reterr);
     enum mls_status status = check_version(feature, spec_version, reterr);
     if (status)
         return status;
     if (feature->enumerated || feature->ranges)
-        return broken(feature, "is a state and cannot have a flexible shape", reterr);
+        return broken_state(feature, "is a state and cannot have a flexible shape", reterr);
     if (feature->type.dtype != MLS_FP16)
-        return broken(feature, "is a state and must be specified as FLOAT16", reterr);
+        return broken_state(feature, "is a state and must be specified as FLOAT16", reterr);
     if (feature->optional)
-        return broken(feature, "is a state and cannot be optional", reterr);
+        return broken_state(feature, "is a state and cannot be optional", reterr);
     return check_shape(feature, reterr);
 }
 
@@ -180,11 +187,12 @@ enum mls_status interface_check(const struct mls_interface *interface, int32_t s
                         "cannot read the model's interface: function '%s' has no outputs",
                         interface->function);
     if (interface->n_inputs == 0 && spec_version < VERSION_NO_INPUT)
-        return mls_fail(reterr, MLS_ERR_SPEC_INTERFACE,
-                        "cannot read the model's interface: empty input is only valid in specification "
-                        "version >= %d; this "
-                        "model has version %" PRId32,
-                        VERSION_NO_INPUT, spec_version);
+        return mls_fail_because(
+            reterr, MLS_ERR_SPEC_INTERFACE, MLS_CAUSE_NO_INPUTS,
+            "cannot read the model's interface: empty input is only valid in specification "
+            "version >= %d; this "
+            "model has version %" PRId32,
+            VERSION_NO_INPUT, spec_version);
     enum mls_status status = check_all_names(interface, reterr);
     for (size_t i = 0; !status && i < interface->n_inputs; i++)
         status = check_input(&interface->inputs[i], spec_version, reterr);

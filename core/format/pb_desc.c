@@ -374,16 +374,18 @@ static enum mls_status check_multi_function(const Pb__ModelDescription *message,
                         : message->predicted_probabilities_name[0] ? "predictedProbabilitiesName"
                                                                    : NULL;
     if (field)
-        return mls_fail(reterr, MLS_ERR_SPEC_INTERFACE,
-                        "cannot read the model's interface: a multi-function model must not use the top "
-                        "level %s description",
-                        field);
+        return mls_fail_because(
+            reterr, MLS_ERR_SPEC_INTERFACE, MLS_CAUSE_FUNCTION_DESCRIPTION,
+            "cannot read the model's interface: a multi-function model must not use the top "
+            "level %s description",
+            field);
     if (spec_version < 9)
-        return mls_fail(reterr, MLS_ERR_SPEC_INTERFACE,
-                        "cannot read the model's interface: several functions need specification version 9 "
-                        "(%s), this model "
-                        "has version %" PRId32,
-                        mls_system_for_spec(9), spec_version);
+        return mls_fail_because(
+            reterr, MLS_ERR_SPEC_INTERFACE, MLS_CAUSE_NEWER_FEATURE,
+            "cannot read the model's interface: several functions need specification version 9 "
+            "(%s), this model "
+            "has version %" PRId32,
+            mls_system_for_spec(9), spec_version);
     if (message->n_functions > MLS_LIMIT_FUNCTIONS)
         return mls_fail(reterr, MLS_ERR_LIMIT,
                         "cannot read the model's interface: it has more than %d functions",
@@ -391,9 +393,9 @@ static enum mls_status check_multi_function(const Pb__ModelDescription *message,
     for (size_t i = 0; i < message->n_functions; i++) {
         for (size_t k = 0; k < i; k++) {
             if (strcmp(message->functions[i]->name, message->functions[k]->name) == 0)
-                return mls_fail(reterr, MLS_ERR_SPEC_INTERFACE,
-                                "cannot read the model's interface: function '%s' is described twice",
-                                message->functions[i]->name);
+                return mls_fail_because(reterr, MLS_ERR_SPEC_INTERFACE, MLS_CAUSE_FUNCTION_DESCRIPTION,
+                                        "cannot read the model's interface: function '%s' is described twice",
+                                        message->functions[i]->name);
         }
     }
     return MLS_OK;
@@ -408,8 +410,8 @@ static enum mls_status move_default_first(struct mls_interface *interfaces, size
         found++;
     if (found == n) {
         char list[256];
-        return mls_fail(
-            reterr, MLS_ERR_SPEC_INTERFACE,
+        return mls_fail_because(
+            reterr, MLS_ERR_SPEC_INTERFACE, MLS_CAUSE_FUNCTION_DESCRIPTION,
             "cannot read the model's interface: the default function '%s' is not found; there are: %s", name,
             interface_list(interfaces, n, list, sizeof list));
     }

@@ -212,9 +212,11 @@ static size_t find_blob(const struct mls_package *package, const char *path)
 static enum mls_status blob_missing(const struct mls_package *package, const char *reference,
                                     const char *path, struct mls_error *reterr)
 {
+    enum mls_cause cause =
+        package->info.form == MLS_FORM_MLMODEL ? MLS_CAUSE_WEIGHTS_NOT_GIVEN : MLS_CAUSE_NONE;
     enum mls_status status =
-        mls_fail(reterr, MLS_ERR_BLOB_MISSING,
-                 "cannot read weights \"%.200s\": the package has no file %.300s", reference, path);
+        mls_fail_because(reterr, MLS_ERR_BLOB_MISSING, cause,
+                         "cannot read weights \"%.200s\": the package has no file %.300s", reference, path);
     mls_error_at(reterr, path, -1);
     const char *folder_end = strrchr(path, '/');
     size_t folder_bytes = folder_end ? (size_t)(folder_end + 1 - path) : 0;

@@ -168,8 +168,11 @@ static enum mls_status plan_branches(struct builder *builder, struct op_work *wo
         bool changed = false;
         slot->tensor.type = builder->plan->slots[step->blocks[0].outputs[i]].tensor.type;
         if (!reconcile(&slot->tensor.type, &builder->plan->slots[step->blocks[1].outputs[i]].tensor.type,
-                       &changed))
-            return builder_fail(builder, work->op, MLS_ERR_OP_TYPE, "its branches give different types");
+                       &changed)) {
+            builder_fail(builder, work->op, MLS_ERR_OP_TYPE, "its branches give different types");
+            builder->error->cause = MLS_CAUSE_BRANCH_TYPES;
+            return MLS_ERR_OP_TYPE;
+        }
         slot->storage = builder_planned_storage(&slot->tensor.type);
         if (!builder_use(builder, work->outputs[i], step->end_step - 1))
             status = builder_out_of_memory(builder);

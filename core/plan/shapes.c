@@ -107,9 +107,12 @@ enum mls_status plan_check_shapes(const struct plan_shared *shared, const struct
             continue;
         char text[160], declared[160];
         struct mls_type type = mls_type_tensor(value->type.dtype, shapes[i].rank, shapes[i].dims);
-        mls_fail(reterr, MLS_ERR_INPUT_INVALID, "cannot use shape %s for input '%s': the model allows %s",
-                 mls_shape_format(&type, text, sizeof text), feature->name,
-                 flexible ? "other shapes" : mls_shape_format(&value->type, declared, sizeof declared));
+        mls_fail_because(reterr, MLS_ERR_INPUT_INVALID,
+                         feature->n_enumerated ? MLS_CAUSE_SHAPE_NOT_LISTED : MLS_CAUSE_NONE,
+                         "cannot use shape %s for input '%s': the model allows %s",
+                         mls_shape_format(&type, text, sizeof text), feature->name,
+                         flexible ? "other shapes"
+                                  : mls_shape_format(&value->type, declared, sizeof declared));
         mls_error_hint(reterr, "the allowed shapes are shown by `mlscope inspect`");
         return MLS_ERR_INPUT_INVALID;
     }

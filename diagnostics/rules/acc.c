@@ -43,7 +43,7 @@ static const struct mls_rule ROWS[] = {
      .title = "one state is used by two predictions at once",
      .layer = MLS_LAYER_RUN,
      .confidence = MLS_CONFIDENCE_HIGH,
-     .statuses = RULE_STATUS(STATE_BUSY),
+     .statuses = {MLS_ERR_STATE_BUSY},
      .why = "A state is read and written during a prediction. Core ML does not stop this and gives wrong "
             "results.",
      .fix = "One prediction at a time for each state; make a state for each conversation.",

@@ -45,7 +45,7 @@ static const struct mls_rule ROWS[] = {
      .title = "no weight record stands at the offset that the program names",
      .layer = MLS_LAYER_BLOB,
      .confidence = MLS_CONFIDENCE_HIGH,
-     .statuses = RULE_STATUS(BLOB_SENTINEL),
+     .statuses = {MLS_ERR_BLOB_SENTINEL},
      .patterns = "Invalid sentinel in blob_metadata.",
      .why = "Every record begins with 0xDEADBEEF at a multiple of 64 bytes. The weight file is truncated, "
             "edited, or belongs to another "
@@ -56,7 +56,7 @@ static const struct mls_rule ROWS[] = {
      .title = "the weight file has an unknown version",
      .layer = MLS_LAYER_BLOB,
      .confidence = MLS_CONFIDENCE_HIGH,
-     .statuses = RULE_STATUS(BLOB_VERSION),
+     .statuses = {MLS_ERR_BLOB_VERSION},
      .patterns = "Storage Reader expects file format version 2.",
      .why = "Version 1 is the old Espresso blob; anything else than 2 is a damaged header.",
      .fix = "Export the model again.",
@@ -65,8 +65,7 @@ static const struct mls_rule ROWS[] = {
      .title = "a weight of less than 8 bits has wrong padding",
      .layer = MLS_LAYER_BLOB,
      .confidence = MLS_CONFIDENCE_HIGH,
-     .statuses = RULE_STATUS(BLOB_SIZE) | RULE_STATUS(BLOB_TYPE),
-     .error_text = "padding",
+     .cause = MLS_CAUSE_BLOB_PADDING,
      .patterns = "8 or more bits of padding for sub-byte sized data is incorrect\nInvalid padding for "
                  "byte-aligned sub-byte-sized "
                  "type\nInvalid padding for blob",
@@ -79,7 +78,7 @@ static const struct mls_rule ROWS[] = {
      .title = "a weight's type or size is not the one that the program declares",
      .layer = MLS_LAYER_BLOB,
      .confidence = MLS_CONFIDENCE_HIGH,
-     .statuses = RULE_STATUS(BLOB_TYPE) | RULE_STATUS(BLOB_SIZE),
+     .statuses = {MLS_ERR_BLOB_TYPE, MLS_ERR_BLOB_SIZE},
      .patterns = "Metadata data type does not match requested type.",
      .why = "The constant of the program and its record in the weight file disagree: they come from "
             "different exports.",

@@ -52,7 +52,7 @@ static const struct mls_rule ROWS[] = {
      .title = "the specification is newer than the program that reads it",
      .layer = MLS_LAYER_SPEC,
      .confidence = MLS_CONFIDENCE_HIGH,
-     .statuses = RULE_STATUS(SPEC_VERSION),
+     .statuses = {MLS_ERR_SPEC_VERSION},
      .patterns = "intended for a newer version of Xcode. This version of Xcode supports model version "
                  "…\nUnsupported model version",
      .why = "Each system and each Xcode knows specification versions up to its own.",
@@ -63,7 +63,7 @@ static const struct mls_rule ROWS[] = {
      .title = "the specification has no version",
      .layer = MLS_LAYER_SPEC,
      .confidence = MLS_CONFIDENCE_HIGH,
-     .statuses = RULE_STATUS(SPEC_VERSION_MISSING),
+     .statuses = {MLS_ERR_SPEC_VERSION_MISSING},
      .patterns = "Model specification version field missing or corrupt.",
      .why = "specificationVersion is absent or 0: the file is no Core ML model, or it was damaged.",
      .fix = "Check that it is the right file, or save the model again.",
@@ -72,7 +72,7 @@ static const struct mls_rule ROWS[] = {
      .title = "the model has no type that is known here",
      .layer = MLS_LAYER_SPEC,
      .confidence = MLS_CONFIDENCE_HIGH,
-     .statuses = RULE_STATUS(SPEC_TYPE_MISSING),
+     .statuses = {MLS_ERR_SPEC_TYPE_MISSING},
      .patterns = "Model did not specify a valid model-parameter type.",
      .why =
          "The field that says what kind of model it is is missing, or newer than the program that reads it.",
@@ -82,7 +82,7 @@ static const struct mls_rule ROWS[] = {
      .title = "the model is not an ML Program",
      .layer = MLS_LAYER_SPEC,
      .confidence = MLS_CONFIDENCE_HIGH,
-     .statuses = RULE_STATUS(SPEC_TYPE_NOT_YET),
+     .statuses = {MLS_ERR_SPEC_TYPE_NOT_YET},
      .why = "The older neural network form, and the classic kinds of models, describe layers instead of a "
             "typed program: fewer operations "
             "can be placed on the Neural Engine, and mlscope does not run them yet.",
@@ -92,8 +92,7 @@ static const struct mls_rule ROWS[] = {
      .title = "a model without inputs needs specification version 9",
      .layer = MLS_LAYER_SPEC,
      .confidence = MLS_CONFIDENCE_HIGH,
-     .statuses = RULE_STATUS(SPEC_INTERFACE),
-     .error_text = "empty input",
+     .cause = MLS_CAUSE_NO_INPUTS,
      .patterns = "Empty input is only valid in specification verison >= 9.\nEmpty input is only valid in "
                  "specification version >= 9.",
      .why = "Core ML's validator refuses models without inputs below version 9.",
@@ -103,8 +102,7 @@ static const struct mls_rule ROWS[] = {
      .title = "the interface uses something newer than the declared version",
      .layer = MLS_LAYER_SPEC,
      .confidence = MLS_CONFIDENCE_HIGH,
-     .statuses = RULE_STATUS(SPEC_INTERFACE),
-     .error_text = "which is only valid in specification version\nneed specification version",
+     .cause = MLS_CAUSE_NEWER_FEATURE,
      .patterns = "which is only valid in specification version >= …\nwhich is only valid in specification "
                  "verison >= …\nonly valid in "
                  "specification verison >= …",
@@ -116,8 +114,7 @@ static const struct mls_rule ROWS[] = {
      .title = "a state is declared in a way that Core ML refuses",
      .layer = MLS_LAYER_SPEC,
      .confidence = MLS_CONFIDENCE_HIGH,
-     .statuses = RULE_STATUS(SPEC_INTERFACE),
-     .error_text = "is a state\nstands among the states",
+     .cause = MLS_CAUSE_STATE_DECLARATION,
      .patterns = "State feature '…' cannot have flexible shape.\nIt must be specified as FLOAT16\nState "
                  "feature '…' should only be declared "
                  "in the state feature description.\nState feature '…' cannot be optional.",
@@ -128,8 +125,8 @@ static const struct mls_rule ROWS[] = {
      .title = "the descriptions of the functions do not fit together",
      .layer = MLS_LAYER_SPEC,
      .confidence = MLS_CONFIDENCE_HIGH,
-     .statuses = RULE_STATUS(SPEC_INTERFACE) | RULE_STATUS(FUNCTION_NOT_FOUND),
-     .error_text = "multi-function\ndefault function\nfunction '…' is described twice\ncannot find function",
+     .statuses = {MLS_ERR_FUNCTION_NOT_FOUND},
+     .cause = MLS_CAUSE_FUNCTION_DESCRIPTION,
      .patterns = "Multi-function model must not use top level …\nThe default function name '…' is not found "
                  "in the function name list",
      .why = "A model of several functions describes inputs, outputs and states for each function and none at "
@@ -142,7 +139,7 @@ static const struct mls_rule ROWS[] = {
      .title = "the model's interface breaks a rule",
      .layer = MLS_LAYER_SPEC,
      .confidence = MLS_CONFIDENCE_HIGH,
-     .statuses = RULE_STATUS(SPEC_INTERFACE),
+     .statuses = {MLS_ERR_SPEC_INTERFACE},
      .patterns = "validator error: …",
      .wrapper = true,
      .why = "Core ML checks the description of inputs, outputs and states before it looks at the program.",
@@ -152,6 +149,7 @@ static const struct mls_rule ROWS[] = {
      .title = "a specification was given without its weights",
      .layer = MLS_LAYER_SPEC,
      .confidence = MLS_CONFIDENCE_HIGH,
+     .cause = MLS_CAUSE_WEIGHTS_NOT_GIVEN,
      .patterns =
          "cannot be loaded just from the model spec object. It also needs the path to the weights file.",
      .why = "The specification of an ML Program holds references to a weight file, not the weights.",

@@ -6,7 +6,7 @@ static const struct mls_rule ROWS[] = {
      .title = "the file looks sealed and no key was given",
      .layer = MLS_LAYER_PACKAGE,
      .confidence = MLS_CONFIDENCE_HIGH,
-     .statuses = RULE_STATUS(KEY_MISSING),
+     .statuses = {MLS_ERR_KEY_MISSING},
      .why =
          "A sealed file has no mark of its own: a file that is none of the known forms is taken as sealed.",
      .fix = "Give the key with --key-file, --key-env or --key-fd. If the file was never sealed, it is no "
@@ -16,7 +16,7 @@ static const struct mls_rule ROWS[] = {
      .title = "the key has the wrong length",
      .layer = MLS_LAYER_PACKAGE,
      .confidence = MLS_CONFIDENCE_HIGH,
-     .statuses = RULE_STATUS(KEY_INVALID),
+     .statuses = {MLS_ERR_KEY_INVALID},
      .why = "An AES key has 32, 24 or 16 bytes, given raw, or as hex or base64 text.",
      .fix = "Check that the file is the key, whole and without anything added.",
      .source = "CryptoKit, SymmetricKeySize"},
@@ -24,7 +24,7 @@ static const struct mls_rule ROWS[] = {
      .title = "the sealed file does not open with this key",
      .layer = MLS_LAYER_PACKAGE,
      .confidence = MLS_CONFIDENCE_HIGH,
-     .statuses = RULE_STATUS(SEAL_REJECTED),
+     .statuses = {MLS_ERR_SEAL_REJECTED},
      .why = "The authentication tag does not match. AES-GCM cannot tell a wrong key from altered or "
             "shortened data; a box made with "
             "additional authenticated data, or by ChaChaPoly, looks the same.",
@@ -35,7 +35,7 @@ static const struct mls_rule ROWS[] = {
      .title = "the sealed file is too short to be one",
      .layer = MLS_LAYER_PACKAGE,
      .confidence = MLS_CONFIDENCE_HIGH,
-     .statuses = RULE_STATUS(SEAL_TRUNCATED),
+     .statuses = {MLS_ERR_SEAL_TRUNCATED},
      .why = "A sealed box holds a nonce of 12 bytes and a tag of 16: less than 28 bytes is none.",
      .fix = "Copy the file again.",
      .source = "CryptoKit, AES.GCM.SealedBox.combined"},
@@ -43,7 +43,7 @@ static const struct mls_rule ROWS[] = {
      .title = "the file opens, but what was sealed is not a model",
      .layer = MLS_LAYER_PACKAGE,
      .confidence = MLS_CONFIDENCE_HIGH,
-     .statuses = RULE_STATUS(SEAL_CONTENT),
+     .statuses = {MLS_ERR_SEAL_CONTENT},
      .why = "The key is right and the content is whole, but it is no flat RTFD of a package and no other "
             "known form.",
      .fix = "Seal a package: `mlscope seal PACKAGE -o FILE`, or FileWrapper(url:).serializedRepresentation "
@@ -53,7 +53,7 @@ static const struct mls_rule ROWS[] = {
      .title = "the model is encrypted by Apple's own model encryption",
      .layer = MLS_LAYER_PACKAGE,
      .confidence = MLS_CONFIDENCE_MEDIUM,
-     .statuses = RULE_STATUS(APPLE_ENCRYPTED),
+     .statuses = {MLS_ERR_APPLE_ENCRYPTED},
      .why = "Its key is bound to a developer team and is delivered by Apple to devices only; there is no way "
             "to decrypt it elsewhere, and "
             "coremltools' maintainers call it unsupported on macOS.",

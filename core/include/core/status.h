@@ -76,6 +76,32 @@ enum mls_status {
     MLS_OK = MLS_ERR_OK
 };
 
+/*
+ * Causes: what a status leaves open and a diagnosis has to know. Set where the error is raised (mls_fail_because);
+ * NONE where the status says it all.
+ */
+#define MLS_CAUSE_LIST(X)                                                                        \
+    X(NONE)                                                                                      \
+    X(BLOB_PADDING)         /* bits of padding that do not fit the number of elements */         \
+    X(BRANCH_TYPES)         /* the branches of a condition give different types */               \
+    X(NO_INPUTS)            /* no inputs, below the version that allows it */                    \
+    X(NEWER_FEATURE)        /* the interface uses what a later specification version brought */  \
+    X(STATE_DECLARATION)    /* a state is declared against the rules */                          \
+    X(FUNCTION_DESCRIPTION) /* the descriptions of functions, or the default one, do not fit */  \
+    X(SHAPE_NOT_LISTED)     /* a shape that is none of the allowed ones */                       \
+    X(INPUT_NAME)           /* no input, output or state has this name */                        \
+    X(INPUT_KIND)           /* an image where a tensor is expected, or the other way round */    \
+    X(INPUT_DTYPE)          /* elements of a type, or a value, that the input does not hold */   \
+    X(STATE_MISSING)        /* states were given, and this one is not among them */              \
+    X(WEIGHTS_NOT_GIVEN)    /* a bare specification whose program refers to a weight file */
+
+enum mls_cause {
+#define X(id) MLS_CAUSE_##id,
+    MLS_CAUSE_LIST(X)
+#undef X
+        MLS_CAUSE_COUNT
+};
+
 enum { MLS_ERROR_TEXT_BYTES = 640, MLS_ERROR_NAME_BYTES = 160 };
 
 /*
@@ -84,6 +110,7 @@ enum { MLS_ERROR_TEXT_BYTES = 640, MLS_ERROR_NAME_BYTES = 160 };
  */
 struct mls_error {
     enum mls_status status;
+    enum mls_cause cause;
     int64_t byte_offset;                  /* in `file`, or -1 */
     char text[MLS_ERROR_TEXT_BYTES];      /* "cannot open x: reason": what is printed */
     char hint[MLS_ERROR_TEXT_BYTES];      /* what to do, or "" */
@@ -104,6 +131,13 @@ int mls_status_exit_code(enum mls_status status);
 /* mls_fail: clears *reterr, sets status and text, and returns status. Control characters become '?'. */
 enum mls_status mls_fail(struct mls_error *reterr, enum mls_status status, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+
+/* mls_fail_because: the same, with a cause. */
+enum mls_status mls_fail_because(struct mls_error *reterr, enum mls_status status, enum mls_cause cause,
+                                 const char *format, ...) __attribute__((format(printf, 4, 5)));
+
+/* mls_cause_name: the id as text ("INPUT_NAME"); static. */
+const char *mls_cause_name(enum mls_cause cause);
 
 /* mls_error_hint: sets the hint of an error that mls_fail filled. */
 void mls_error_hint(struct mls_error *error, const char *format, ...) __attribute__((format(printf, 2, 3)));

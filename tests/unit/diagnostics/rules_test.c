@@ -436,7 +436,8 @@ static void every_row_is_complete_and_can_fire(void **state)
     for (size_t i = 0; (rule = mls_rule_row(i)) != NULL; i++) {
         if (rule->title == NULL || rule->why == NULL || rule->fix == NULL || rule->source == NULL)
             fail_msg("%s lacks a text", rule->id);
-        if (rule->assess == NULL && rule->patterns == NULL && rule->statuses == 0)
+        if (rule->assess == NULL && rule->patterns == NULL && rule->statuses[0] == MLS_OK &&
+            rule->cause == MLS_CAUSE_NONE)
             fail_msg("%s can never fire", rule->id);
         if ((rule->assess == NULL) != (rule->needs == 0))
             fail_msg("%s must name the facts that it needs", rule->id);
@@ -448,19 +449,21 @@ static void every_row_is_complete_and_can_fire(void **state)
     assert_string_equal(mls_rule_at(mls_rule_count()).id, "");
 }
 
-/* The first pattern of a list, with something in place of each ellipsis. */
-static void first_pattern(const char *patterns, char *text, size_t size)
+/* A failure with this status and cause gives the rule's finding and no other. */
+static void explained_by(const struct mls_rule *rule, enum mls_status status, enum mls_cause cause)
 {
-    size_t n = 0;
-    for (const char *at = patterns; *at != '\0' && *at != '\n' && n + 1 < size;) {
-        if (strncmp(at, "…", strlen("…")) == 0) {
-            text[n++] = '7';
-            at += strlen("…");
-        } else {
-            text[n++] = *at++;
-        }
-    }
-    text[n] = '\0';
+    struct mls_error error;
+    mls_fail_because(&error, status, cause, "cannot read x: y");
+    mls_error_at(&error, "weight.bin", 64);
+    struct mls_report *report = diagnose(&(struct mls_facts){.error = &error});
+    const struct mls_finding *finding = find(report, rule->id);
+    if (finding == NULL)
+        fail_msg("%s does not explain %s, %s", rule->id, mls_status_name(status), mls_cause_name(cause));
+    assert_int_equal(finding->severity, MLS_SEVERITY_ERROR);
+    assert_string_equal(finding->file, "weight.bin");
+    assert_int_equal(finding->byte_offset, 64);
+    assert_int_equal(report->n_findings, 1);
+    mls_report_free(report);
 }
 
 static void every_status_of_a_rule_leads_to_it(void **state)
@@ -468,25 +471,25 @@ static void every_status_of_a_rule_leads_to_it(void **state)
     (void)state;
     const struct mls_rule *rule;
     for (size_t i = 0; (rule = mls_rule_row(i)) != NULL; i++) {
-        for (unsigned status = 0; status < MLS_STATUS_COUNT; status++) {
-            if ((rule->statuses >> status & 1) == 0)
+        for (size_t k = 0; k < RULE_STATUSES_MAX && rule->statuses[k] != MLS_OK; k++)
+            explained_by(rule, rule->statuses[k], MLS_CAUSE_NONE);
+    }
+}
+
+static void every_cause_leads_to_its_rule(void **state)
+{
+    (void)state;
+    for (unsigned cause = MLS_CAUSE_NONE + 1; cause < MLS_CAUSE_COUNT; cause++) {
+        const struct mls_rule *rule;
+        size_t n = 0;
+        for (size_t i = 0; (rule = mls_rule_row(i)) != NULL; i++) {
+            if (rule->cause != cause)
                 continue;
-            char text[256] = "cannot read x: y";
-            struct mls_error error;
-            if (rule->error_text != NULL)
-                first_pattern(rule->error_text, text, sizeof(text));
-            mls_fail(&error, status, "%s", text);
-            mls_error_at(&error, "weight.bin", 64);
-            struct mls_report *report = diagnose(&(struct mls_facts){.error = &error});
-            const struct mls_finding *finding = find(report, rule->id);
-            if (finding == NULL)
-                fail_msg("%s does not explain %s", rule->id, mls_status_name(status));
-            assert_int_equal(finding->severity, MLS_SEVERITY_ERROR);
-            assert_string_equal(finding->file, "weight.bin");
-            assert_int_equal(finding->byte_offset, 64);
-            assert_int_equal(report->n_findings, 1);
-            mls_report_free(report);
+            explained_by(rule, MLS_ERR_SPEC_INTERFACE, cause);
+            n++;
         }
+        if (n != 1)
+            fail_msg("%zu rules explain %s", n, mls_cause_name(cause));
     }
 }
 
@@ -597,6 +600,7 @@ int main(void)
         cmocka_unit_test(every_rule_over_facts_has_a_pair),
         cmocka_unit_test(every_row_is_complete_and_can_fire),
         cmocka_unit_test(every_status_of_a_rule_leads_to_it),
+        cmocka_unit_test(every_cause_leads_to_its_rule),
         cmocka_unit_test(every_failure_of_a_model_is_explained),
         cmocka_unit_test(nothing_found_is_said),
         cmocka_unit_test(an_unexplained_failure_is_repeated),
