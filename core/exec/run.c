@@ -290,9 +290,11 @@ enum mls_status run_steps(struct mls_run *run, uint32_t first, uint32_t end)
         enum mls_status status = control ? run_control(run, i) : run_step(run, i);
         if (status)
             return status;
+        if (observer && observer->values)
+            observer->values(observer->user, i, run->calls[i].outputs, run->calls[i].n_outputs);
         for (uint32_t j = 0; j < step->n_releases; j++)
             run_clear(run, step->releases[j]);
-        if (observer) {
+        if (observer && observer->step) {
             uint64_t now = mls_clock_ticks();
             observer->step(observer->user, i, begin, now);
             run->ops_ticks += control ? 0 : now - begin;
@@ -310,7 +312,7 @@ enum mls_status mls_run_predict(struct mls_run *run, const struct mls_observer *
     struct mls_error ignored;
     uint64_t begin = mls_clock_ticks();
     run->error = reterr ? reterr : &ignored;
-    run->observer = observer && observer->step ? observer : NULL;
+    run->observer = observer;
     run->ops_ticks = 0;
     run->hooks_ticks = 0;
     run->heap.peak_bytes = run->heap.live_bytes;
@@ -322,7 +324,7 @@ enum mls_status mls_run_predict(struct mls_run *run, const struct mls_observer *
     atomic_store_explicit(&run->dynamic_bytes, run->heap.peak_bytes, memory_order_relaxed);
     if (ret_time) {
         /* unobserved, what operations and dispatch take cannot be told apart */
-        uint64_t ops = run->observer ? run->ops_ticks : end - first;
+        uint64_t ops = observer && observer->step ? run->ops_ticks : end - first;
         *ret_time = (struct mls_run_time){.begin_ticks = begin,
                                           .end_ticks = end,
                                           .ops_ticks = ops,

@@ -129,10 +129,13 @@ struct mls_memory mls_plan_memory(const struct mls_plan *plan);
  * Watches a run. `step` is called on the predicting thread after each step with its begin and end in clock ticks
  * (mls_clock_ticks); it must not block, allocate or call into the run. NULL members are not called. A control step is
  * reported after the steps that it ran, and its span includes theirs.
+ * `values` is called just before `step`, with the values that the step made, while they are there: it may read them until
+ * it returns, and what it takes counts as the step's time. Values inside a fused step do not exist: see no_fusion.
  */
 struct mls_observer {
     void *user;
     void (*step)(void *user, uint32_t step, uint64_t begin_ticks, uint64_t end_ticks);
+    void (*values)(void *user, uint32_t step, struct mls_tensor *const *outputs, uint32_t n_outputs);
 };
 
 /* Where the wall time of one prediction went, in ticks; wall = ops + dispatch + hooks + other, exactly. */

@@ -118,6 +118,30 @@ static void every_step_is_reported_as_often_as_it_runs(void **state)
     opened_close(&opened);
 }
 
+static void read_values(void *user, uint32_t step, struct mls_tensor *const *outputs, uint32_t n_outputs)
+{
+    struct seen *seen = user;
+    const struct mls_step *info = mls_plan_step(seen->plan, step);
+    seen->runs[step]++;
+    seen->in_order = seen->in_order && n_outputs == info->n_outputs;
+    for (uint32_t i = 0; i < n_outputs; i++)
+        seen->in_order = seen->in_order && outputs[i]->data != NULL &&
+                         outputs[i]->type.dtype == info->outputs[i].type.dtype;
+}
+
+static void the_values_of_every_step_can_be_read_without_timing_it(void **state)
+{
+    (void)state;
+    struct opened opened = opened_create("loop_nested", &one_thread);
+    struct seen seen = {.plan = opened.plan, .in_order = true};
+    const struct mls_observer observer = {.user = &seen, .values = read_values};
+    assert_int_equal(mls_run_predict(opened.run, &observer, NULL, &opened.error), MLS_OK);
+    assert_true(seen.in_order);
+    for (size_t i = 0; i < mls_plan_step_count(opened.plan); i++)
+        assert_true(seen.runs[i] > 0);
+    opened_close(&opened);
+}
+
 static void a_cancelled_prediction_ends_and_the_next_one_works(void **state)
 {
     (void)state;
@@ -224,6 +248,7 @@ int main(void)
         cmocka_unit_test(steady_predictions_allocate_nothing),
         cmocka_unit_test(the_parts_of_the_wall_time_sum_up_exactly),
         cmocka_unit_test(every_step_is_reported_as_often_as_it_runs),
+        cmocka_unit_test(the_values_of_every_step_can_be_read_without_timing_it),
         cmocka_unit_test(a_cancelled_prediction_ends_and_the_next_one_works),
         cmocka_unit_test(repeated_predictions_give_the_same_bits),
         cmocka_unit_test(two_runs_of_a_session_predict_at_once),
