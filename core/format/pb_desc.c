@@ -83,7 +83,7 @@ static enum mls_status read_enumerated_shapes(struct mls_arena *arena, const Pb_
 {
     struct mls_shape *shapes = MLS_NEW_ARRAY(arena, message->n_shapes, struct mls_shape);
     if (!shapes)
-        return pb_no_memory(reterr);
+        return program_no_memory(reterr);
     for (size_t i = 0; i < message->n_shapes; i++) {
         const Pb__Shape *shape = message->shapes[i];
         enum mls_status status = read_shape(shape->shape, shape->n_shape, feature->name, &shapes[i], reterr);
@@ -100,7 +100,7 @@ static enum mls_status read_shape_range(struct mls_arena *arena, const Pb__Shape
 {
     struct mls_range *ranges = MLS_NEW_ARRAY(arena, message->n_size_ranges, struct mls_range);
     if (!ranges)
-        return pb_no_memory(reterr);
+        return program_no_memory(reterr);
     for (size_t i = 0; i < message->n_size_ranges; i++) {
         enum mls_status status = read_range(message->size_ranges[i], feature->name, &ranges[i], reterr);
         if (status)
@@ -159,7 +159,7 @@ static enum mls_status read_image_sizes(struct mls_arena *arena, const Pb__Image
         const Pb__EnumeratedImageSizes *sizes = message->enumerated_sizes;
         struct mls_shape *shapes = MLS_NEW_ARRAY(arena, sizes->n_sizes, struct mls_shape);
         if (!shapes)
-            return pb_no_memory(reterr);
+            return program_no_memory(reterr);
         for (size_t i = 0; i < sizes->n_sizes; i++) {
             if (sizes->sizes[i]->height > INT64_MAX || sizes->sizes[i]->width > INT64_MAX)
                 return invalid(feature->name, "has an image size that is out of range", reterr);
@@ -171,7 +171,7 @@ static enum mls_status read_image_sizes(struct mls_arena *arena, const Pb__Image
     } else if (message->size_flexibility_case == PB__IMAGE_FEATURE_TYPE__SIZE_FLEXIBILITY_IMAGE_SIZE_RANGE) {
         struct mls_range *ranges = MLS_NEW_ARRAY(arena, 2, struct mls_range);
         if (!ranges)
-            return pb_no_memory(reterr);
+            return program_no_memory(reterr);
         enum mls_status status =
             read_range(message->image_size_range->height_range, feature->name, &ranges[0], reterr);
         if (!status)
@@ -298,12 +298,12 @@ static enum mls_status read_features(struct mls_arena *arena, Pb__FeatureDescrip
                         "cannot read the model's interface: it has more than %d features", FEATURES_MAX);
     struct mls_feature *features = MLS_NEW_ARRAY(arena, n, struct mls_feature);
     if (!features)
-        return pb_no_memory(reterr);
+        return program_no_memory(reterr);
     for (size_t i = 0; i < n; i++) {
         features[i].name = pb_text(arena, messages[i]->name);
         features[i].description = pb_text(arena, messages[i]->short_description);
         if (!features[i].name || !features[i].description)
-            return pb_no_memory(reterr);
+            return program_no_memory(reterr);
         if (!messages[i]->type)
             return invalid(features[i].name, "has no type", reterr);
         enum mls_status status = read_feature_type(arena, messages[i]->type, &features[i], reterr);
@@ -335,7 +335,7 @@ static enum mls_status read_interface(struct mls_arena *arena, const struct sour
         .predicted_probabilities = pb_text(arena, source->predicted_probabilities),
     };
     if (!interface.function || !interface.predicted_feature || !interface.predicted_probabilities)
-        return pb_no_memory(reterr);
+        return program_no_memory(reterr);
     enum mls_status status = read_features(arena, source->inputs, source->n_inputs, &interface.inputs,
                                            &interface.n_inputs, reterr);
     if (!status)
@@ -430,7 +430,7 @@ static enum mls_status read_functions(const Pb__ModelDescription *message, struc
     struct mls_interface *interfaces =
         MLS_NEW_ARRAY(model->arena, message->n_functions, struct mls_interface);
     if (!interfaces)
-        return pb_no_memory(reterr);
+        return program_no_memory(reterr);
     for (size_t i = 0; !status && i < message->n_functions; i++) {
         struct source source = function_source(message->functions[i]);
         status = read_interface(model->arena, &source, &interfaces[i], reterr);
@@ -449,7 +449,7 @@ static enum mls_status read_single(const Pb__ModelDescription *message, struct m
 {
     struct mls_interface *interface = MLS_NEW(model->arena, struct mls_interface);
     if (!interface)
-        return pb_no_memory(reterr);
+        return program_no_memory(reterr);
     struct source source = {
         .function = "main",
         .inputs = message->input,
@@ -482,7 +482,7 @@ static enum mls_status read_metadata(const Pb__Metadata *message, struct mls_mod
     struct mls_metadata *metadata =
         MLS_NEW_ARRAY(model->arena, N_FIXED + message->n_user_defined, struct mls_metadata);
     if (!metadata)
-        return pb_no_memory(reterr);
+        return program_no_memory(reterr);
     size_t n = 0;
     for (size_t i = 0; i < N_FIXED; i++) {
         if (fixed[i].value[0])
@@ -493,7 +493,7 @@ static enum mls_status read_metadata(const Pb__Metadata *message, struct mls_mod
                                               pb_text(model->arena, message->user_defined[i]->value)};
     for (size_t i = 0; i < n; i++) {
         if (!metadata[i].key || !metadata[i].value)
-            return pb_no_memory(reterr);
+            return program_no_memory(reterr);
     }
     model->metadata = metadata;
     model->n_metadata = n;

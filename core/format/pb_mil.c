@@ -7,12 +7,6 @@
 
 #include "base/limits.h"
 
-enum mls_status pb_no_memory(struct mls_error *reterr)
-{
-    return mls_fail(reterr, MLS_ERR_LIMIT,
-                    "cannot read the program: it unpacks to far more than its size, or memory ran out");
-}
-
 const char *pb_text(struct mls_arena *arena, const char *text)
 {
     return mls_arena_text(arena, text, strlen(text));
@@ -24,18 +18,13 @@ struct place {
     mls_block_id block;
 };
 
-static enum mls_status read_block(struct pb_reader *reader, const Pb__Block *message,
+static enum mls_status read_block(struct program_reader *reader, const Pb__Block *message,
                                   mls_function_id function, mls_op_id parent, mls_block_id *ret_id,
                                   struct mls_error *reterr);
 
 /* ---- Arguments ------------------------------------------------------------------------------- */
 
-static int compare_arguments(const void *a, const void *b)
-{
-    return strcmp(((const struct mls_argument *)a)->name, ((const struct mls_argument *)b)->name);
-}
-
-static enum mls_status read_immediate(struct pb_reader *reader, const Pb__Value *message,
+static enum mls_status read_immediate(struct program_reader *reader, const Pb__Value *message,
                                       const char *argument, mls_value_id *ret_id, struct mls_error *reterr)
 {
     if (!message)
@@ -46,7 +35,7 @@ static enum mls_status read_immediate(struct pb_reader *reader, const Pb__Value 
     return status ? status : ir_value_add(reader->builder, &value, ret_id, reterr);
 }
 
-static enum mls_status read_binding(struct pb_reader *reader, const Pb__Binding *message,
+static enum mls_status read_binding(struct program_reader *reader, const Pb__Binding *message,
                                     const char *argument, mls_value_id *ret_id, struct mls_error *reterr)
 {
     if (message->binding_case == PB__BINDING__BINDING_VALUE)
@@ -63,14 +52,14 @@ static enum mls_status read_binding(struct pb_reader *reader, const Pb__Binding 
     return MLS_OK;
 }
 
-static enum mls_status read_argument(struct pb_reader *reader, const Pb__ArgumentEntry *entry,
+static enum mls_status read_argument(struct program_reader *reader, const Pb__ArgumentEntry *entry,
                                      struct mls_argument *ret_argument, struct mls_error *reterr)
 {
     size_t n = entry->value ? entry->value->n_arguments : 0;
     const char *name = pb_text(reader->arena, entry->key);
     mls_value_id *values = MLS_NEW_ARRAY(reader->arena, n, mls_value_id);
     if (!name || !values)
-        return pb_no_memory(reterr);
+        return program_no_memory(reterr);
     if (n > MLS_LIMIT_VALUES)
         return mls_fail(reterr, MLS_ERR_LIMIT, "cannot read the program: argument %s has more than %d values",
                         name, MLS_LIMIT_VALUES);
@@ -83,49 +72,35 @@ static enum mls_status read_argument(struct pb_reader *reader, const Pb__Argumen
     return MLS_OK;
 }
 
-/* Operations that decompress constants carried their operands as attributes before CoreML8. */
-static bool is_operand(const Pb__Operation *op, const Pb__ValueEntry *attribute)
-{
-    return strncmp(op->type, "constexpr_", 10) == 0 && strcmp(attribute->key, "name") != 0;
-}
-
-static enum mls_status read_operand(struct pb_reader *reader, const Pb__ValueEntry *attribute,
+static enum mls_status read_operand(struct program_reader *reader, const Pb__ValueEntry *attribute,
                                     struct mls_argument *ret_argument, struct mls_error *reterr)
 {
     const char *name = pb_text(reader->arena, attribute->key);
     mls_value_id *value = MLS_NEW(reader->arena, mls_value_id);
     if (!name || !value)
-        return pb_no_memory(reterr);
+        return program_no_memory(reterr);
     *ret_argument = (struct mls_argument){.name = name, .values = value, .n_values = 1};
     return read_immediate(reader, attribute->value, name, value, reterr);
 }
 
-static enum mls_status read_arguments(struct pb_reader *reader, const Pb__Operation *message,
+static enum mls_status read_arguments(struct program_reader *reader, const Pb__Operation *message,
                                       struct mls_op *op, struct mls_error *reterr)
 {
     size_t capacity = message->n_inputs + message->n_attributes;
     struct mls_argument *arguments = MLS_NEW_ARRAY(reader->arena, capacity, struct mls_argument);
     if (!arguments)
-        return pb_no_memory(reterr);
+        return program_no_memory(reterr);
     enum mls_status status = MLS_OK;
     size_t n = 0;
     for (size_t i = 0; !status && i < message->n_inputs; i++)
         status = read_argument(reader, message->inputs[i], &arguments[n++], reterr);
     for (size_t i = 0; !status && i < message->n_attributes; i++) {
-        if (is_operand(message, message->attributes[i]))
+        if (program_is_operand(message->type, message->attributes[i]->key))
             status = read_operand(reader, message->attributes[i], &arguments[n++], reterr);
     }
     if (status)
         return status;
-    qsort(arguments, n, sizeof *arguments, compare_arguments);
-    for (size_t i = 1; i < n; i++) {
-        if (strcmp(arguments[i - 1].name, arguments[i].name) == 0)
-            return mls_fail(reterr, MLS_ERR_PROGRAM_INVALID,
-                            "cannot read the program: argument %s is given twice", arguments[i].name);
-    }
-    op->arguments = arguments;
-    op->n_arguments = (uint32_t)n;
-    return MLS_OK;
+    return program_set_arguments(arguments, n, op, reterr);
 }
 
 /* ---- Operations ------------------------------------------------------------------------------ */
@@ -140,7 +115,7 @@ static const Pb__Value *find_attribute(const Pb__Operation *message, const char 
 }
 
 /* The name that the operation was given, else that of its first output, else its type. */
-static const char *read_op_name(struct pb_reader *reader, const Pb__Operation *message)
+static const char *read_op_name(struct program_reader *reader, const Pb__Operation *message)
 {
     const Pb__Value *value = find_attribute(message, "name");
     if (value && value->value_case == PB__VALUE__VALUE_IMMEDIATE_VALUE &&
@@ -156,31 +131,24 @@ static const char *read_op_name(struct pb_reader *reader, const Pb__Operation *m
     return pb_text(reader->arena, message->type);
 }
 
-/* "ios16.gather" is the operation "gather". */
-static const char *read_op_type(struct pb_reader *reader, const char *type)
-{
-    const char *point = strchr(type, '.');
-    return pb_text(reader->arena, strncmp(type, "ios", 3) == 0 && point && point[1] ? point + 1 : type);
-}
-
-static enum mls_status define(struct pb_reader *reader, const Pb__NamedValueType *message, mls_op_id producer,
+static enum mls_status define(struct program_reader *reader, const Pb__NamedValueType *message, mls_op_id producer,
                               mls_value_id *ret_id, struct mls_error *reterr)
 {
     struct mls_value value = {.name = pb_text(reader->arena, message->name), .producer = producer};
     if (!value.name)
-        return pb_no_memory(reterr);
+        return program_no_memory(reterr);
     if (!value.name[0])
         return mls_fail(reterr, MLS_ERR_PROGRAM_INVALID, "cannot read the program: a value has no name");
     enum mls_status status = pb_read_type(message->type, &value.type, reterr);
     return status ? status : ir_value_define(reader->builder, &value, ret_id, reterr);
 }
 
-static enum mls_status define_all(struct pb_reader *reader, Pb__NamedValueType *const *messages, size_t n,
+static enum mls_status define_all(struct program_reader *reader, Pb__NamedValueType *const *messages, size_t n,
                                   mls_op_id producer, const mls_value_id **ret_ids, struct mls_error *reterr)
 {
     mls_value_id *ids = MLS_NEW_ARRAY(reader->arena, n, mls_value_id);
     if (!ids)
-        return pb_no_memory(reterr);
+        return program_no_memory(reterr);
     for (size_t i = 0; i < n; i++) {
         enum mls_status status = define(reader, messages[i], producer, &ids[i], reterr);
         if (status)
@@ -191,36 +159,21 @@ static enum mls_status define_all(struct pb_reader *reader, Pb__NamedValueType *
 }
 
 /* The output of a "const" is known from the file: its attribute "val". */
-static enum mls_status attach_constant(struct pb_reader *reader, const Pb__Operation *message,
+static enum mls_status attach_constant(struct program_reader *reader, const Pb__Operation *message,
                                        const struct mls_op *op, struct mls_error *reterr)
 {
     const Pb__Value *val = find_attribute(message, "val");
-    if (!val || op->n_outputs != 1)
-        return mls_fail(reterr, MLS_ERR_PROGRAM_INVALID,
-                        "cannot read the program: a const has one attribute val and one output");
-    struct mls_type type;
-    const struct mls_constant *constant;
-    enum mls_status status = pb_read_constant(reader, val, &type, &constant, reterr);
-    if (status)
-        return status;
-    struct mls_value *output = ir_value_at(reader->builder, op->outputs[0]);
-    if (!mls_type_equal(&output->type, &type)) {
-        char declared[96], found[96];
-        return mls_fail(reterr, MLS_ERR_PROGRAM_INVALID,
-                        "cannot read the program: a const is declared as %s and holds %s",
-                        mls_type_format(&output->type, declared, sizeof declared),
-                        mls_type_format(&type, found, sizeof found));
-    }
-    output->type = type; /* the same, but for the length of a list */
-    output->constant = constant;
-    return MLS_OK;
+    struct mls_type type = {0};
+    const struct mls_constant *constant = NULL;
+    enum mls_status status = val ? pb_read_constant(reader, val, &type, &constant, reterr) : MLS_OK;
+    return status ? status : program_attach_constant(reader, op, &type, constant, reterr);
 }
 
-static enum mls_status read_op(struct pb_reader *reader, const Pb__Operation *message, struct place place,
+static enum mls_status read_op(struct program_reader *reader, const Pb__Operation *message, struct place place,
                                mls_op_id *ret_id, struct mls_error *reterr)
 {
     const char *outer = reader->operation;
-    struct mls_op op = {.type = read_op_type(reader, message->type),
+    struct mls_op op = {.type = pb_text(reader->arena, program_op_type(message->type)),
                         .name = read_op_name(reader, message),
                         .function = place.function,
                         .block = place.block,
@@ -228,7 +181,7 @@ static enum mls_status read_op(struct pb_reader *reader, const Pb__Operation *me
                         .n_blocks = (uint32_t)message->n_blocks};
     mls_block_id *blocks = MLS_NEW_ARRAY(reader->arena, message->n_blocks, mls_block_id);
     if (!op.type || !op.name || !blocks)
-        return pb_no_memory(reterr);
+        return program_no_memory(reterr);
     reader->operation = op.name;
     if (!op.type[0])
         return mls_fail(reterr, MLS_ERR_PROGRAM_INVALID, "cannot read the program: an operation has no type");
@@ -252,13 +205,13 @@ static enum mls_status read_op(struct pb_reader *reader, const Pb__Operation *me
 /* ---- Blocks and functions -------------------------------------------------------------------- */
 
 /* The operations and outputs of a block whose scope is open and whose inputs are defined. */
-static enum mls_status read_body(struct pb_reader *reader, const Pb__Block *message, mls_block_id id,
+static enum mls_status read_body(struct program_reader *reader, const Pb__Block *message, mls_block_id id,
                                  struct mls_block *block, struct mls_error *reterr)
 {
     mls_op_id *ops = MLS_NEW_ARRAY(reader->arena, message->n_operations, mls_op_id);
     mls_value_id *outputs = MLS_NEW_ARRAY(reader->arena, message->n_outputs, mls_value_id);
     if (!ops || !outputs)
-        return pb_no_memory(reterr);
+        return program_no_memory(reterr);
     for (size_t i = 0; i < message->n_operations; i++) {
         struct place place = {block->function, id};
         enum mls_status status = read_op(reader, message->operations[i], place, &ops[i], reterr);
@@ -281,7 +234,7 @@ static enum mls_status read_body(struct pb_reader *reader, const Pb__Block *mess
 }
 
 /* Calls itself through operations; opening a scope fails at the limit of nesting. */
-static enum mls_status read_block(struct pb_reader *reader, const Pb__Block *message,
+static enum mls_status read_block(struct program_reader *reader, const Pb__Block *message,
                                   mls_function_id function, mls_op_id parent, mls_block_id *ret_id,
                                   struct mls_error *reterr)
 {
@@ -327,13 +280,13 @@ static const Pb__Block *find_body(const Pb__Function *message)
     return NULL;
 }
 
-static enum mls_status read_function(struct pb_reader *reader, const Pb__FunctionEntry *entry,
+static enum mls_status read_function(struct program_reader *reader, const Pb__FunctionEntry *entry,
                                      mls_function_id id, struct mls_function *ret_function,
                                      struct mls_error *reterr)
 {
     struct mls_function function = {.name = pb_text(reader->arena, entry->key)};
     if (!function.name)
-        return pb_no_memory(reterr);
+        return program_no_memory(reterr);
     reader->function = function.name;
     reader->operation = "";
     if (!function.name[0] || !entry->value)
@@ -364,65 +317,37 @@ static enum mls_status read_function(struct pb_reader *reader, const Pb__Functio
     return status;
 }
 
-/* A function and its place in the order wanted. */
-struct ordered {
-    const Pb__FunctionEntry *entry;
-    size_t rank;
-};
-
-static int compare_ordered(const void *a, const void *b)
-{
-    const struct ordered *left = a, *right = b;
-    if (left->rank != right->rank)
-        return left->rank < right->rank ? -1 : 1;
-    return strcmp(left->entry->key, right->entry->key);
-}
-
-static enum mls_status order_functions(struct pb_reader *reader, const Pb__Program *message,
-                                       const char *const *names, size_t n_names, struct ordered **ret_order,
-                                       struct mls_error *reterr)
+static enum mls_status order_functions(struct program_reader *reader, const Pb__Program *message,
+                                       const char *const *names, size_t n_names,
+                                       struct program_function **ret_order, struct mls_error *reterr)
 {
     size_t n = message->n_functions;
     if (n > MLS_LIMIT_FUNCTIONS)
         return mls_fail(reterr, MLS_ERR_LIMIT, "cannot read the program: it has more than %d functions",
                         MLS_LIMIT_FUNCTIONS);
-    struct ordered *order = MLS_NEW_ARRAY(reader->arena, n, struct ordered);
+    struct program_function *order = MLS_NEW_ARRAY(reader->arena, n, struct program_function);
     if (!order)
-        return pb_no_memory(reterr);
-    for (size_t i = 0; i < n; i++) {
-        order[i] = (struct ordered){message->functions[i], n_names};
-        for (size_t k = 0; k < n_names; k++) {
-            if (strcmp(names[k], message->functions[i]->key) == 0)
-                order[i].rank = k;
-        }
-    }
-    qsort(order, n, sizeof *order, compare_ordered);
-    for (size_t i = 1; i < n; i++) {
-        if (strcmp(order[i - 1].entry->key, order[i].entry->key) == 0)
-            return mls_fail(reterr, MLS_ERR_PROGRAM_INVALID,
-                            "cannot read the program: function %s is defined twice", order[i].entry->key);
-    }
+        return program_no_memory(reterr);
+    for (size_t i = 0; i < n; i++)
+        order[i] = (struct program_function){.name = message->functions[i]->key, .source = message->functions[i]};
     *ret_order = order;
-    return MLS_OK;
+    return program_order_functions(order, n, names, n_names, reterr);
 }
 
-enum mls_status pb_read_program(struct pb_reader *reader, const Pb__Program *message,
+enum mls_status pb_read_program(struct program_reader *reader, const Pb__Program *message,
                                 const char *const *names, size_t n_names, struct mls_program *ret_program,
                                 struct mls_error *reterr)
 {
-    reader->function = "";
-    reader->operation = "";
-    reader->blobs = (struct spec_blobs){0};
-    reader->blobs_end = &reader->blobs.first;
-    struct ordered *order = NULL;
+    program_begin(reader);
+    struct program_function *order = NULL;
     enum mls_status status = order_functions(reader, message, names, n_names, &order, reterr);
     if (status)
         return status;
     struct mls_function *functions = MLS_NEW_ARRAY(reader->arena, message->n_functions, struct mls_function);
     if (!functions)
-        return pb_no_memory(reterr);
+        return program_no_memory(reterr);
     for (size_t i = 0; i < message->n_functions; i++) {
-        status = read_function(reader, order[i].entry, (mls_function_id){(uint32_t)i}, &functions[i], reterr);
+        status = read_function(reader, order[i].source, (mls_function_id){(uint32_t)i}, &functions[i], reterr);
         if (status) {
             mls_error_operation(reterr, reader->function, reader->operation);
             return status;

@@ -1,24 +1,9 @@
 /* pb_mil.h: what the readers of a program share. Only pb_*.c files include it. */
 #pragma once
 
-#include "core/model.h"
 #include "format/pb_wire.h"
-#include "format/spec.h"
-#include "ir/build.h"
+#include "format/program.h"
 #include "mil.pb-c.h"
-
-/* The reading of one program. Texts and results go into the arena, which is the model's. */
-struct pb_reader {
-    struct mls_arena *arena;
-    struct ir_builder *builder;
-    const char *function;  /* being read */
-    const char *operation; /* being read, or "" */
-    struct spec_blobs blobs;
-    struct spec_blob **blobs_end;
-};
-
-/* pb_no_memory: the model's arena did not give. */
-enum mls_status pb_no_memory(struct mls_error *reterr);
 
 /* pb_text: a copy in the arena; NULL when out of memory. */
 const char *pb_text(struct mls_arena *arena, const char *text);
@@ -31,11 +16,11 @@ enum mls_status pb_read_type(const Pb__ValueType *message, struct mls_type *ret_
  * pb_read_constant: a value of the file, its elements in the storage of their type. The content of one in a
  * weight file is left to blobs. Lists: the content of their elements, one after the other.
  */
-enum mls_status pb_read_constant(struct pb_reader *reader, const Pb__Value *message,
+enum mls_status pb_read_constant(struct program_reader *reader, const Pb__Value *message,
                                  struct mls_type *ret_type, const struct mls_constant **ret_constant,
                                  struct mls_error *reterr);
 
 /* pb_read_program: functions `names` first, in this order, then the others by name. Fills reader->blobs. */
-enum mls_status pb_read_program(struct pb_reader *reader, const Pb__Program *message,
+enum mls_status pb_read_program(struct program_reader *reader, const Pb__Program *message,
                                 const char *const *names, size_t n_names, struct mls_program *ret_program,
                                 struct mls_error *reterr);

@@ -26,7 +26,7 @@ static enum mls_status read_program(struct mls_bytes spec, struct mls_bytes byte
     if (status)
         return status;
     const char **names = MLS_NEW_ARRAY(memory->scratch, model->n_interfaces, const char *);
-    struct pb_reader reader = {.arena = model->arena, .builder = ir_builder_create(model->arena)};
+    struct program_reader reader = {.arena = model->arena, .builder = ir_builder_create(model->arena)};
     if (!names || !reader.builder) {
         ir_builder_free(reader.builder);
         return mls_fail(reterr, MLS_ERR_MEMORY, "cannot read the program: out of memory");

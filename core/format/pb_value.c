@@ -67,7 +67,7 @@ static enum mls_status put_bools(const struct target *target, const Pb__Bools *m
     return MLS_OK;
 }
 
-static enum mls_status put_texts(struct pb_reader *reader, const struct target *target,
+static enum mls_status put_texts(struct program_reader *reader, const struct target *target,
                                  const Pb__Strings *message, struct mls_error *reterr)
 {
     if (target->dtype != MLS_TEXT)
@@ -77,7 +77,7 @@ static enum mls_status put_texts(struct pb_reader *reader, const struct target *
         const ProtobufCBinaryData *value = &message->values[i];
         const char *copy = mls_arena_text(reader->arena, (const char *)value->data, value->len);
         if (!copy)
-            return pb_no_memory(reterr);
+            return program_no_memory(reterr);
         texts[i] = (struct mls_text){copy, value->len};
     }
     return MLS_OK;
@@ -119,7 +119,7 @@ static bool holds_elements(const Pb__TensorValue *message, enum mls_dtype dtype,
 }
 
 /* Stores the elements of a message that holds as many as the target wants. */
-static enum mls_status put_tensor(struct pb_reader *reader, const struct target *target,
+static enum mls_status put_tensor(struct program_reader *reader, const struct target *target,
                                   const Pb__TensorValue *message, struct mls_error *reterr)
 {
     switch (message->value_case) {
@@ -168,7 +168,7 @@ static const void *find_kept(const Pb__TensorValue *message, enum mls_dtype dtyp
     }
 }
 
-static enum mls_status allocate(struct pb_reader *reader, enum mls_dtype dtype, size_t n,
+static enum mls_status allocate(struct program_reader *reader, enum mls_dtype dtype, size_t n,
                                 struct target *ret_target, struct mls_error *reterr)
 {
     struct target target = {.dtype = dtype, .n = n, .size_bytes = mls_dtype_bytes(dtype, n)};
@@ -176,12 +176,12 @@ static enum mls_status allocate(struct pb_reader *reader, enum mls_dtype dtype, 
     if (target.size_bytes != SIZE_MAX)
         target.data = mls_arena_alloc(reader->arena, target.size_bytes, 16);
     if (!target.data)
-        return pb_no_memory(reterr);
+        return program_no_memory(reterr);
     *ret_target = target;
     return MLS_OK;
 }
 
-static enum mls_status read_tensor(struct pb_reader *reader, const Pb__TensorValue *message,
+static enum mls_status read_tensor(struct program_reader *reader, const Pb__TensorValue *message,
                                    const struct mls_type *type, struct mls_constant *ret_constant,
                                    struct mls_error *reterr)
 {
@@ -210,7 +210,7 @@ static enum mls_status read_tensor(struct pb_reader *reader, const Pb__TensorVal
 }
 
 /* A list of scalars, as class labels are; every element is a value with a type of its own. */
-static enum mls_status read_list(struct pb_reader *reader, const Pb__ListValue *message,
+static enum mls_status read_list(struct program_reader *reader, const Pb__ListValue *message,
                                  const struct mls_type *type, struct mls_constant *ret_constant,
                                  struct mls_error *reterr)
 {
@@ -248,30 +248,7 @@ static enum mls_status read_list(struct pb_reader *reader, const Pb__ListValue *
     return status;
 }
 
-static enum mls_status defer_blob(struct pb_reader *reader, const Pb__BlobFileValue *message,
-                                  const struct mls_type *type, struct mls_constant *constant,
-                                  struct mls_error *reterr)
-{
-    if (type->kind != MLS_KIND_TENSOR || !mls_type_is_static(type) || mls_type_bytes(type) == SIZE_MAX ||
-        type->dtype == MLS_TEXT)
-        return invalid(reterr, "only a tensor of numbers, of known shape, can lie in a weight file");
-    struct spec_blob *blob = MLS_NEW(reader->arena, struct spec_blob);
-    const char *reference = pb_text(reader->arena, message->file_name);
-    if (!blob || !reference)
-        return pb_no_memory(reterr);
-    *blob = (struct spec_blob){.constant = constant,
-                               .type = *type,
-                               .reference = reference,
-                               .offset = message->offset,
-                               .function = reader->function,
-                               .operation = reader->operation};
-    *reader->blobs_end = blob;
-    reader->blobs_end = &blob->next;
-    reader->blobs.n++;
-    return MLS_OK;
-}
-
-enum mls_status pb_read_constant(struct pb_reader *reader, const Pb__Value *message,
+enum mls_status pb_read_constant(struct program_reader *reader, const Pb__Value *message,
                                  struct mls_type *ret_type, const struct mls_constant **ret_constant,
                                  struct mls_error *reterr)
 {
@@ -281,9 +258,11 @@ enum mls_status pb_read_constant(struct pb_reader *reader, const Pb__Value *mess
         return status;
     struct mls_constant *constant = MLS_NEW(reader->arena, struct mls_constant);
     if (!constant)
-        return pb_no_memory(reterr);
+        return program_no_memory(reterr);
     if (message->value_case == PB__VALUE__VALUE_BLOB_FILE_VALUE) {
-        status = defer_blob(reader, message->blob_file_value, &type, constant, reterr);
+        const Pb__BlobFileValue *blob = message->blob_file_value;
+        status = program_defer_blob(reader, &type, pb_text(reader->arena, blob->file_name), blob->offset, constant,
+                                    reterr);
     } else if (message->value_case != PB__VALUE__VALUE_IMMEDIATE_VALUE) {
         status = invalid(reterr, "it has no value");
     } else if (message->immediate_value->value_case == PB__IMMEDIATE_VALUE__VALUE_TENSOR &&

@@ -70,6 +70,8 @@ struct package_form {
 extern const struct package_form package_form_folder;
 extern const struct package_form package_form_foreign; /* recognises what is refused by name */
 extern const struct package_form package_form_rtfd;
+extern const struct package_form package_form_zip;
+extern const struct package_form package_form_mil; /* MIL text alone: model.mil of a compiled model */
 extern const struct package_form package_form_mlmodel;
 extern const struct package_form package_form_sealed;
 
@@ -84,6 +86,10 @@ enum mls_status package_try_forms(struct mls_package *package, const struct pack
  * messages. */
 enum mls_status package_map_file(struct mls_package *package, int fd, const char *name,
                                  struct mls_bytes *ret_bytes, struct mls_error *reterr);
+
+/* package_map_memory: zeroed, aligned, writable memory of the package's. */
+enum mls_status package_map_memory(struct mls_package *package, size_t size_bytes, uint8_t **ret_memory,
+                                   struct mls_error *reterr);
 
 /* package_map_copy: an aligned copy of `bytes` in anonymous memory of the package's. */
 enum mls_status package_map_copy(struct mls_package *package, struct mls_bytes bytes,
@@ -108,9 +114,19 @@ size_t package_find_entry(const struct mls_package *package, const char *path);
  * place. */
 enum mls_status package_set_spec(struct mls_package *package, size_t index, struct mls_error *reterr);
 
-/* package_set_spec_from_manifest: sorts the entries, reads Manifest.json, and finds the specification that it
- * names. */
-enum mls_status package_set_spec_from_manifest(struct mls_package *package, struct mls_error *reterr);
+/* package_set_spec_from_folder: sorts the entries and finds the specification among them: the one that
+ * Manifest.json names, or the model.mil of a compiled model. */
+enum mls_status package_set_spec_from_folder(struct mls_package *package, struct mls_error *reterr);
+
+/* package_is_compiled: whether the entries, which must be sorted, are those of a compiled model. */
+bool package_is_compiled(const struct mls_package *package);
+
+/* package_set_spec_compiled: makes model.mil the specification. Refuses by name what is encrypted by Apple, and
+ * compiled models of other types than ML Programs. */
+enum mls_status package_set_spec_compiled(struct mls_package *package, struct mls_error *reterr);
+
+/* package_is_mil_text: whether the bytes begin as MIL text does. */
+bool package_is_mil_text(struct mls_bytes bytes);
 
 /* package_refuse_lfs_pointer: GIT_LFS_POINTER when `bytes` is a pointer file; MLS_OK otherwise. */
 enum mls_status package_refuse_lfs_pointer(const char *name, struct mls_bytes bytes,
@@ -128,6 +144,9 @@ enum mls_status package_out_of_memory(const struct mls_package *package, struct 
 /* package_refuse_without_manifest: says by the names of its files what a folder without Manifest.json is;
  * never MLS_OK. */
 enum mls_status package_refuse_without_manifest(const struct mls_package *package, struct mls_error *reterr);
+
+/* package_refuse_encrypted: APPLE_ENCRYPTED. */
+enum mls_status package_refuse_encrypted(const struct mls_package *package, struct mls_error *reterr);
 
 /* package_weights_entry: index of the largest entry that is not the specification, or SIZE_MAX when there is
  * none. */

@@ -21,8 +21,8 @@ static const char *const form_names[MLS_FORM_COUNT] = {
 
 /* In order of trial. The sealed form is last: it has no magic, so its probe takes every file. */
 static const struct package_form *const forms[] = {
-    &package_form_folder,  &package_form_rtfd,   &package_form_foreign,
-    &package_form_mlmodel, &package_form_sealed,
+    &package_form_folder, &package_form_rtfd,    &package_form_foreign, &package_form_zip,
+    &package_form_mil,    &package_form_mlmodel, &package_form_sealed,
 };
 
 enum { N_FORMS = sizeof forms / sizeof forms[0] };
@@ -145,18 +145,30 @@ enum mls_status package_map_file(struct mls_package *package, int fd, const char
     return status;
 }
 
+enum mls_status package_map_memory(struct mls_package *package, size_t size_bytes, uint8_t **ret_memory,
+                                   struct mls_error *reterr)
+{
+    size_t mapped_bytes = size_bytes ? size_bytes : 1;
+    void *data = mmap(NULL, mapped_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (data == MAP_FAILED)
+        return package_out_of_memory(package, reterr);
+    enum mls_status status = add_mapping(package, data, mapped_bytes, false, reterr);
+    if (!status)
+        *ret_memory = data;
+    return status;
+}
+
 enum mls_status package_map_copy(struct mls_package *package, struct mls_bytes bytes,
                                  struct mls_bytes *ret_bytes, struct mls_error *reterr)
 {
-    void *data = mmap(NULL, bytes.size_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (data == MAP_FAILED)
-        return package_out_of_memory(package, reterr);
-    memcpy(data, bytes.data, bytes.size_bytes);
-    mprotect(data, bytes.size_bytes, PROT_READ);
-    enum mls_status status = add_mapping(package, data, bytes.size_bytes, false, reterr);
-    if (!status)
-        *ret_bytes = (struct mls_bytes){data, bytes.size_bytes};
-    return status;
+    uint8_t *copy;
+    enum mls_status status = package_map_memory(package, bytes.size_bytes, &copy, reterr);
+    if (status)
+        return status;
+    memcpy(copy, bytes.data, bytes.size_bytes);
+    mprotect(copy, bytes.size_bytes, PROT_READ);
+    *ret_bytes = (struct mls_bytes){copy, bytes.size_bytes};
+    return MLS_OK;
 }
 
 void mls_package_done_with(const struct mls_package *package, const void *data, size_t size_bytes)

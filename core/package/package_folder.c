@@ -136,7 +136,7 @@ static bool exists_in(int fd, const char *name)
 /* Looks before listing: a folder that is no package may hold anything, a home folder for one. */
 static enum mls_status refuse_other_folder(struct mls_package *package, int fd, struct mls_error *reterr)
 {
-    static const char *const telling[] = {"coremldata.bin", "model.mil", "encryptionInfo", "saved_model.pb"};
+    static const char *const telling[] = {"encryptionInfo", "saved_model.pb"};
     enum mls_status status = MLS_OK;
     for (size_t i = 0; i < sizeof telling / sizeof telling[0] && !status; i++) {
         int child = openat(fd, telling[i], O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
@@ -167,8 +167,10 @@ static bool folder_probe(const struct package_source *source)
 static enum mls_status folder_open(struct mls_package *package, const struct package_source *source,
                                    struct mls_error *reterr)
 {
-    package->info.form = MLS_FORM_FOLDER;
-    if (!exists_in(source->fd, "Manifest.json"))
+    bool manifest = exists_in(source->fd, "Manifest.json");
+    bool compiled = !manifest && (exists_in(source->fd, "coremldata.bin") || exists_in(source->fd, "model.mil"));
+    package->info.form = compiled ? MLS_FORM_COMPILED : MLS_FORM_FOLDER;
+    if (!manifest && !compiled)
         return refuse_other_folder(package, source->fd, reterr);
     /* the total is not known before the end; 1 stands for it */
     if (!mls_progress_at(source->progress, MLS_STAGE_OPEN, 0, 1))
@@ -181,7 +183,7 @@ static enum mls_status folder_open(struct mls_package *package, const struct pac
                          package->info.file_bytes) ||
         !mls_progress_at(source->progress, MLS_STAGE_UNPACK, 0, package->info.file_bytes))
         return package_cancelled(source->path, reterr);
-    status = package_set_spec_from_manifest(package, reterr);
+    status = package_set_spec_from_folder(package, reterr);
     if (!status && !mls_progress_at(source->progress, MLS_STAGE_UNPACK, package->info.file_bytes,
                                     package->info.file_bytes))
         status = package_cancelled(source->path, reterr);

@@ -35,8 +35,6 @@ static const struct foreign_magic magics[] = {
      "the download gave an error page: download the model again"},
     {MAGIC("<html"), 0, MLS_ERR_PACKAGE_UNKNOWN, "a web page, not a model",
      "the download gave an error page: download the model again"},
-    {MAGIC("program("), 0, MLS_ERR_PACKAGE_NOT_YET, "the MIL text of a compiled model (model.mil)",
-     "give the .mlpackage that it was compiled from"},
 };
 
 static const struct foreign_magic *find_magic(struct mls_bytes bytes)
@@ -46,17 +44,6 @@ static const struct foreign_magic *find_magic(struct mls_bytes bytes)
             !memcmp(bytes.data + magics[i].offset_bytes, magics[i].bytes, magics[i].n_bytes))
             return &magics[i];
     return NULL;
-}
-
-static bool contains(struct mls_bytes bytes, size_t within_bytes, const char *text)
-{
-    size_t searched = bytes.size_bytes < within_bytes ? bytes.size_bytes : within_bytes;
-    return memmem(bytes.data, searched, text, strlen(text)) != NULL;
-}
-
-static bool is_zip(struct mls_bytes bytes)
-{
-    return bytes.size_bytes >= 4 && (!memcmp(bytes.data, "PK\3\4", 4) || !memcmp(bytes.data, "PK\5\6", 4));
 }
 
 static bool has_extension(const char *path, const char *extension)
@@ -105,7 +92,7 @@ static bool is_lfs_pointer(struct mls_bytes bytes)
 
 static bool foreign_probe(const struct package_source *source)
 {
-    return is_zip(source->bytes) || is_lfs_pointer(source->bytes) || find_magic(source->bytes) ||
+    return is_lfs_pointer(source->bytes) || find_magic(source->bytes) ||
            (!source->key && is_onnx(source->bytes)) || has_extension(source->path, ".aimodel");
 }
 
@@ -127,49 +114,22 @@ static enum mls_status refuse_aimodel(const struct mls_package *package, struct 
 static enum mls_status foreign_open(struct mls_package *package, const struct package_source *source,
                                     struct mls_error *reterr)
 {
-    enum { ZIP_HEAD_BYTES = 4096 };
     if (has_extension(source->path, ".aimodel"))
         return refuse_aimodel(package, reterr);
     if (is_lfs_pointer(source->bytes))
         return package_refuse_lfs_pointer(source->path, source->bytes, reterr);
-    if (is_zip(source->bytes) && (contains(source->bytes, ZIP_HEAD_BYTES, "/data.pkl") ||
-                                  contains(source->bytes, ZIP_HEAD_BYTES, "/constants.pkl")))
-        return refuse(package, MLS_ERR_OTHER_FORMAT, "a PyTorch model or checkpoint", convert_hint, reterr);
-    if (is_zip(source->bytes))
-        return refuse(package, MLS_ERR_PACKAGE_NOT_YET, "a zip archive, which is not supported yet",
-                      "unpack it and give the package inside", reterr);
     const struct foreign_magic *magic = find_magic(source->bytes);
     if (magic)
         return refuse(package, magic->status, magic->what, magic->hint, reterr);
     return refuse(package, MLS_ERR_OTHER_FORMAT, "an ONNX model", convert_hint, reterr);
 }
 
-static bool mil_is_text(struct mls_bytes mil)
-{
-    static const char start[] = "program(";
-    size_t at = 0;
-    while (at < mil.size_bytes && (mil.data[at] == ' ' || mil.data[at] == '\n'))
-        at++;
-    return mil.size_bytes - at >= sizeof start - 1 && !memcmp(mil.data + at, start, sizeof start - 1);
-}
-
 enum mls_status package_refuse_without_manifest(const struct mls_package *package, struct mls_error *reterr)
 {
-    size_t mil = package_find_entry(package, "model.mil");
-    bool encrypted = package_find_entry(package, "encryptionInfo") != SIZE_MAX ||
-                     package_find_entry(package, "encryptionInfo/coremldata.bin") != SIZE_MAX ||
-                     (mil != SIZE_MAX && !mil_is_text(package->entries[mil].bytes));
     if (has_extension(package->info.path, ".aimodel"))
         return refuse_aimodel(package, reterr);
-    if (encrypted)
-        return refuse(package, MLS_ERR_APPLE_ENCRYPTED,
-                      "encrypted by Apple's model encryption, which cannot be read off an Apple device",
-                      "run it on the device, or seal the .mlpackage with a key of your own: mlscope seal",
-                      reterr);
-    if (mil != SIZE_MAX || package_find_entry(package, "coremldata.bin") != SIZE_MAX)
-        return refuse(package, MLS_ERR_PACKAGE_NOT_YET,
-                      "a compiled model (.mlmodelc), which is not supported yet",
-                      "give the .mlpackage or .mlmodel that it was compiled from", reterr);
+    if (package_find_entry(package, "encryptionInfo") != SIZE_MAX)
+        return package_refuse_encrypted(package, reterr);
     if (package_find_entry(package, "saved_model.pb") != SIZE_MAX)
         return refuse(package, MLS_ERR_OTHER_FORMAT, "a TensorFlow SavedModel", convert_hint, reterr);
     enum mls_status status =

@@ -141,12 +141,13 @@ static enum mls_status check_item(struct mls_package *package, const struct mani
     return package_set_spec(package, index, reterr);
 }
 
-enum mls_status package_set_spec_from_manifest(struct mls_package *package, struct mls_error *reterr)
+enum mls_status package_set_spec_from_folder(struct mls_package *package, struct mls_error *reterr)
 {
     package_sort_entries(package);
     size_t index = package_find_entry(package, "Manifest.json");
     if (index == SIZE_MAX)
-        return package_refuse_without_manifest(package, reterr);
+        return package_is_compiled(package) ? package_set_spec_compiled(package, reterr)
+                                            : package_refuse_without_manifest(package, reterr);
     struct mls_bytes text = package->entries[index].bytes;
     enum mls_status status = package_refuse_lfs_pointer("Manifest.json", text, reterr);
     if (status)

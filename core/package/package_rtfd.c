@@ -327,7 +327,7 @@ static enum mls_status rtfd_open(struct mls_package *package, const struct packa
         return status;
     bool single = package->n_entries == 1 && !strcmp(package->entries[0].path, "model.mlmodel") &&
                   package_mlmodel_walk(package->entries[0].bytes);
-    status = single ? package_set_spec(package, 0, reterr) : package_set_spec_from_manifest(package, reterr);
+    status = single ? package_set_spec(package, 0, reterr) : package_set_spec_from_folder(package, reterr);
     if (!status && !source->content)
         status = package_copy_unaligned_weights(package, reterr);
     if (!status && !mls_progress_at(source->progress, MLS_STAGE_UNPACK, size_bytes, size_bytes))

@@ -21,6 +21,9 @@ struct mls_bytes {
 #define MLS_FORM_LIST(X)            \
     X(FOLDER, "mlpackage")          \
     X(MLMODEL, "mlmodel")           \
+    X(COMPILED, "mlmodelc")         \
+    X(MIL_TEXT, "mil")              \
+    X(ZIP, "zip")                   \
     X(FLAT_RTFD, "flat-rtfd")       \
     X(ASSET, "asset")
 

@@ -1,0 +1,8 @@
+/* model_type.h: the types of models, by the field number of the specification's outermost message. Compiled models
+ * carry the same number. */
+#pragma once
+
+#include <stdint.h>
+
+/* package_model_type_name: "mlProgram", "neuralNetwork" …; NULL for numbers not known; static. */
+const char *package_model_type_name(uint32_t number);
