@@ -135,7 +135,10 @@ enum mls_status blob_read(struct mls_bytes file, const char *path, uint64_t offs
         memcpy(copy, data, record.size_bytes);
         data = copy;
     }
-    *ret_constant = (struct mls_constant){
-        .data = data, .size_bytes = record.size_bytes, .blob_path = path, .blob_offset = record.offset};
+    *ret_constant = (struct mls_constant){.data = data,
+                                          .size_bytes = record.size_bytes,
+                                          .blob_path = path,
+                                          .blob_offset = record.offset,
+                                          .blob_record = offset};
     return MLS_OK;
 }

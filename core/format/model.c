@@ -9,6 +9,7 @@
 #include "base/arena.h"
 #include "base/limits.h"
 #include "format/blob.h"
+#include "format/compiled.h"
 #include "format/load.h"
 #include "format/spec.h"
 #include "ir/verify.h"
@@ -141,14 +142,15 @@ static enum mls_status attach_weights(struct mls_model *model, const struct spec
             mls_error_operation(reterr, blob->function, blob->operation);
             return status;
         }
+        blob->constant->blob_reference = blob->reference;
     }
     return mls_progress_at(progress, MLS_STAGE_WEIGHTS, blobs->n, blobs->n) ? MLS_OK : cancelled(reterr);
 }
 
 /* ---- Loading --------------------------------------------------------------------------------- */
 
-static enum mls_status read_spec(struct mls_model *model, struct mls_bytes spec, const char *path,
-                                 struct spec_blobs *ret_blobs, struct mls_error *reterr)
+static enum mls_status read_protobuf(struct mls_model *model, struct mls_bytes spec, const char *path,
+                                     struct spec_blobs *ret_blobs, struct mls_error *reterr)
 {
     struct spec_envelope envelope;
     enum mls_status status = spec_read_envelope(spec, &envelope, reterr);
@@ -158,8 +160,16 @@ static enum mls_status read_spec(struct mls_model *model, struct mls_bytes spec,
         return status;
     model->spec_version = envelope.version;
     model->type_name = envelope.type_name;
-    status = spec_read(spec, &envelope, UNPACK_FLOOR_BYTES + UNPACK_FACTOR * spec.size_bytes, model,
-                       ret_blobs, reterr);
+    return spec_read(spec, &envelope, UNPACK_FLOOR_BYTES + UNPACK_FACTOR * spec.size_bytes, model, ret_blobs,
+                     reterr);
+}
+
+static enum mls_status read_spec(struct mls_model *model, struct mls_bytes spec, const char *path,
+                                 struct spec_blobs *ret_blobs, struct mls_error *reterr)
+{
+    enum mls_status status = compiled_is_text(spec)
+                                 ? compiled_read(spec, UNPACK_FLOOR_BYTES, model, ret_blobs, reterr)
+                                 : read_protobuf(model, spec, path, ret_blobs, reterr);
     for (size_t i = 0; !status && i < model->n_interfaces; i++)
         status = interface_check(&model->interfaces[i], model->spec_version, reterr);
     if (!status)

@@ -54,3 +54,15 @@ enum mls_status spec_read(struct mls_bytes spec, const struct spec_envelope *env
     pb_memory_done(&memory);
     return status;
 }
+
+enum mls_status spec_read_description(struct mls_bytes file, struct mls_bytes description, size_t limit_bytes,
+                                      struct mls_model *model, struct mls_error *reterr)
+{
+    struct pb_memory memory;
+    pb_memory_init(&memory, model->arena, limit_bytes);
+    if (!memory.scratch)
+        return mls_fail(reterr, MLS_ERR_MEMORY, "cannot read the description: out of memory");
+    enum mls_status status = read_description(file, description, &memory, model, reterr);
+    pb_memory_done(&memory);
+    return status;
+}

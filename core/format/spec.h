@@ -40,6 +40,11 @@ struct spec_blobs {
 enum mls_status spec_read(struct mls_bytes spec, const struct spec_envelope *envelope, size_t limit_bytes,
                           struct mls_model *model, struct spec_blobs *ret_blobs, struct mls_error *reterr);
 
+/* spec_read_description: fills interfaces, default function and metadata alone; `description` lies in `file`.
+ */
+enum mls_status spec_read_description(struct mls_bytes file, struct mls_bytes description, size_t limit_bytes,
+                                      struct mls_model *model, struct mls_error *reterr);
+
 /*
  * interface_check: the rules that Core ML's own validator has for an interface: names, shapes, types by
  * specification version, states. SPEC_INTERFACE with the feature and the rule.

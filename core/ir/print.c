@@ -17,6 +17,7 @@ enum {
 struct printer {
     const struct mls_program *program;
     const struct mls_writer *writer;
+    bool whole; /* for a file: nothing elided, text as it is; otherwise safe for a terminal */
     bool failed;
     size_t used;
     char buffer[8192];
@@ -78,29 +79,49 @@ static void put_text(struct printer *printer, const char *text, size_t length_by
     }
 }
 
-static void put_name(struct printer *printer, const char *name)
+/* Part of a string literal that needs no escape. */
+static void put_plain(struct printer *printer, const char *text, size_t length_bytes)
 {
-    put_text(printer, name, strlen(name));
+    if (printer->whole)
+        put_bytes(printer, text, length_bytes);
+    else
+        put_text(printer, text, length_bytes);
 }
 
-/* A string literal: quotes, backslashes and line ends are escaped. */
+/* A string literal: quotes, backslashes and line ends are escaped; in a file, all control characters. */
 static void put_quoted(struct printer *printer, const char *text, size_t length_bytes)
 {
     put(printer, "\"");
     size_t start = 0;
     for (size_t i = 0; i < length_bytes; i++) {
-        const char *escape = text[i] == '"'    ? "\\\""
-                             : text[i] == '\\' ? "\\\\"
-                             : text[i] == '\n' ? "\\n"
-                                               : NULL;
-        if (!escape)
+        unsigned char c = (unsigned char)text[i];
+        const char *escape = c == '"' ? "\\\"" : c == '\\' ? "\\\\" : c == '\n' ? "\\n" : NULL;
+        bool control = printer->whole && (c < 0x20 || c == 0x7f);
+        if (!escape && !control)
             continue;
-        put_text(printer, text + start, i - start);
-        put(printer, escape);
+        put_plain(printer, text + start, i - start);
+        if (escape)
+            put(printer, escape);
+        else
+            putf(printer, "\\x%02x", c);
         start = i + 1;
     }
-    put_text(printer, text + start, length_bytes - start);
+    put_plain(printer, text + start, length_bytes - start);
     put(printer, "\"");
+}
+
+/* A name; in a file one that is no identifier is quoted, so that it can be read back. */
+static void put_name(struct printer *printer, const char *name)
+{
+    static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_";
+    static const char digits[] = "0123456789";
+    size_t n = strspn(name, letters);
+    while (n && (name[n] && (strchr(letters, name[n]) || strchr(digits, name[n]))))
+        n++;
+    if (printer->whole && (!n || name[n]))
+        put_quoted(printer, name, strlen(name));
+    else
+        put_text(printer, name, strlen(name));
 }
 
 /* ---- Types ----------------------------------------------------------------------------------- */
@@ -252,9 +273,9 @@ static void put_constant(struct printer *printer, const struct mls_value *value)
                                                  : (size_t)mls_type_elems(&value->type);
     if (constant->blob_path) {
         put(printer, "BLOBFILE(path = string(");
-        put_quoted(printer, constant->blob_path, strlen(constant->blob_path));
-        putf(printer, "), offset = uint64(%" PRIu64 "))", constant->blob_offset);
-    } else if (n > ELEMENTS_MAX) {
+        put_quoted(printer, constant->blob_reference, strlen(constant->blob_reference));
+        putf(printer, "), offset = uint64(%" PRIu64 "))", constant->blob_record);
+    } else if (n > ELEMENTS_MAX && !printer->whole) {
         putf(printer, "/* %zu elements */", n);
     } else {
         put_elements(printer, &value->type, constant, n);
@@ -289,6 +310,16 @@ static void put_argument(struct printer *printer, const struct mls_argument *arg
     put(printer, argument->n_values == 1 ? "" : ")");
 }
 
+/* Core ML's compiler writes the constants of operations that decompress into their attributes. */
+static bool is_attribute(const struct printer *printer, const struct mls_op *op,
+                         const struct mls_argument *argument)
+{
+    const struct mls_value *value =
+        argument->n_values == 1 ? &printer->program->values[argument->values[0].i] : NULL;
+    return strncmp(op->type, "constexpr_", 10) == 0 && strcmp(argument->name, "name") != 0 && value &&
+           value->constant && value->producer.i == MLS_NO_INDEX;
+}
+
 static void put_declarations(struct printer *printer, const mls_value_id *ids, uint32_t n)
 {
     for (uint32_t i = 0; i < n; i++) {
@@ -310,13 +341,19 @@ static void put_op(struct printer *printer, mls_op_id id, unsigned depth)
     put(printer, op->n_outputs ? " = " : "");
     put_name(printer, op->type);
     put(printer, "(");
-    for (uint32_t i = 0; i < op->n_arguments; i++) {
-        put(printer, i ? ", " : "");
-        put_argument(printer, &op->arguments[i]);
-    }
+    for (uint32_t i = 0, n = 0; i < op->n_arguments; i++)
+        if (!is_attribute(printer, op, &op->arguments[i])) {
+            put(printer, n++ ? ", " : "");
+            put_argument(printer, &op->arguments[i]);
+        }
     put(printer, ")[name = string(");
     put_quoted(printer, op->name, strlen(op->name));
     put(printer, ")");
+    for (uint32_t i = 0; i < op->n_arguments; i++)
+        if (is_attribute(printer, op, &op->arguments[i])) {
+            put(printer, ", ");
+            put_argument(printer, &op->arguments[i]);
+        }
     if (op->n_outputs == 1 && printer->program->values[op->outputs[0].i].constant) {
         put(printer, ", val = ");
         put_constant(printer, &printer->program->values[op->outputs[0].i]);
@@ -354,10 +391,10 @@ static void put_block(struct printer *printer, mls_block_id id, unsigned depth)
 static const char *const opset_names[MLS_OPSET_MAX + 1] = {
     [5] = "ios15", [6] = "ios16", [7] = "ios17", [8] = "ios18", [9] = "ios26"};
 
-bool mls_program_print(const struct mls_model *model, const struct mls_writer *writer)
+static bool print_program(const struct mls_model *model, bool whole, const struct mls_writer *writer)
 {
-    struct printer printer = {.program = &model->program, .writer = writer};
-    put(&printer, "program(1.0)\n{\n");
+    struct printer printer = {.program = &model->program, .writer = writer, .whole = whole};
+    put(&printer, "program(1.3)\n{\n");
     for (uint32_t i = 0; i < model->program.n_functions; i++) {
         const struct mls_function *function = &model->program.functions[i];
         const struct mls_block *block = &model->program.blocks[function->block.i];
@@ -372,4 +409,14 @@ bool mls_program_print(const struct mls_model *model, const struct mls_writer *w
     put(&printer, "}\n");
     flush(&printer);
     return !printer.failed;
+}
+
+bool mls_program_print(const struct mls_model *model, const struct mls_writer *writer)
+{
+    return print_program(model, false, writer);
+}
+
+bool mls_program_write(const struct mls_model *model, const struct mls_writer *writer)
+{
+    return print_program(model, true, writer);
 }

@@ -121,12 +121,9 @@ enum mls_status package_set_spec_from_folder(struct mls_package *package, struct
 /* package_is_compiled: whether the entries, which must be sorted, are those of a compiled model. */
 bool package_is_compiled(const struct mls_package *package);
 
-/* package_set_spec_compiled: makes model.mil the specification. Refuses by name what is encrypted by Apple, and
- * compiled models of other types than ML Programs. */
+/* package_set_spec_compiled: makes model.mil the specification. Refuses by name what is encrypted by Apple,
+ * and compiled models of other types than ML Programs. */
 enum mls_status package_set_spec_compiled(struct mls_package *package, struct mls_error *reterr);
-
-/* package_is_mil_text: whether the bytes begin as MIL text does. */
-bool package_is_mil_text(struct mls_bytes bytes);
 
 /* package_refuse_lfs_pointer: GIT_LFS_POINTER when `bytes` is a pointer file; MLS_OK otherwise. */
 enum mls_status package_refuse_lfs_pointer(const char *name, struct mls_bytes bytes,

@@ -24,7 +24,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (!package_add_entry(package, "Manifest.json", text, &error) &&
         !package_add_entry(package, "Data/com.apple.CoreML/model.mlmodel",
                            (struct mls_bytes){spec, sizeof spec}, &error))
-        package_set_spec_from_manifest(package, &error);
+        package_set_spec_from_folder(package, &error);
     mls_package_release(package);
     return 0;
 }

@@ -10,7 +10,7 @@
 #define RUNNING (ON(run) | ON(profile) | ON(screen) | ON(diagnose))
 #define PLANNING (RUNNING | ON(inspect) | ON(plan))
 #define LOADING PLANNING
-#define OPENING (LOADING | ON(seal))
+#define OPENING (LOADING | ON(seal) | ON(compile))
 #define PLACING (ON(plan) | ON(profile) | ON(diagnose) | ON(screen))
 
 const struct verb_row verb_rows[VERB_COUNT] = {

@@ -32,6 +32,8 @@ struct mls_constant {
     size_t size_bytes;
     const char *blob_path;   /* package entry that holds it, or NULL for an immediate value */
     uint64_t blob_offset;    /* of the data in that file; 0 for an immediate value */
+    const char *blob_reference; /* that file as the program states it: "@model_path/weights/weight.bin" */
+    uint64_t blob_record;    /* of the record that describes the data: the offset that programs state */
 };
 
 struct mls_value {
@@ -179,6 +181,13 @@ enum mls_status mls_model_load(struct mls_package *package, const struct mls_pro
 /* mls_model_free: frees the model and drops its reference to the package; NULL is fine. */
 void mls_model_free(struct mls_model *model);
 
+/*
+ * mls_model_compile: writes the model as a compiled folder: model.mil (MIL text), coremldata.bin (its description) and the
+ * weight files. For reading and comparing: Apple's runtime is not known to accept it. The folder is whole or absent; USAGE
+ * when `out_path` exists or the model is sealed, since a folder would hold its content in plain.
+ */
+enum mls_status mls_model_compile(const struct mls_model *model, const char *out_path, struct mls_error *reterr);
+
 /* mls_model_function: index of the function called `name` (NULL: the default one), with its interface; or FUNCTION_NOT_FOUND. */
 enum mls_status mls_model_function(const struct mls_model *model, const char *name, mls_function_id *ret_function,
                                    const struct mls_interface **ret_interface, struct mls_error *reterr);
@@ -198,3 +207,6 @@ struct mls_writer {
 
 /* mls_program_print: the program as MIL text (large constants as BLOBFILE or elided), for reading and comparing. */
 bool mls_program_print(const struct mls_model *model, const struct mls_writer *writer);
+
+/* mls_program_write: the same, complete: what mls_model_load reads again as the same program. Not safe for a terminal. */
+bool mls_program_write(const struct mls_model *model, const struct mls_writer *writer);

@@ -38,7 +38,7 @@ static void a_program_is_printed_as_mil(void **state)
     struct fixture f;
     fixture_init(&f);
     assert_string_equal(
-        print(&f), "program(1.0)\n"
+        print(&f), "program(1.3)\n"
                    "{\n"
                    "    func main<ios16>(tensor<fp32, [1, ?]> x) {\n"
                    "        tensor<fp32, [1, ?]> y = add(x = x, y = fp32(0x1p-1))[name = string(\"sum\")];\n"
@@ -94,7 +94,9 @@ static void weights_are_printed_by_place(void **state)
     fixture_init(&f);
     f.constant.blob_path = "weights/weight.bin";
     f.constant.blob_offset = 128;
-    has(print(&f), "fp32(BLOBFILE(path = string(\"weights/weight.bin\"), offset = uint64(128)))");
+    f.constant.blob_reference = "@model_path/weights/weight.bin";
+    f.constant.blob_record = 64;
+    has(print(&f), "fp32(BLOBFILE(path = string(\"@model_path/weights/weight.bin\"), offset = uint64(64)))");
 }
 
 static void text_cannot_reach_the_terminal(void **state)

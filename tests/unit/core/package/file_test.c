@@ -37,16 +37,13 @@ static void other_files_are_named(void **state)
         enum mls_status status;
         const char *says;
     } rows[] = {
-        {"a.zip", "PK\3\4aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", 36, MLS_ERR_PACKAGE_NOT_YET,
-         "zip archive, which is not supported yet"},
-        {"a.pt", "PK\3\4aaaaaaaaaaaaaaaaaaaaaaaaaa archive/data.pkl", 47, MLS_ERR_OTHER_FORMAT, "PyTorch"},
+        {"a.zip", "PK\3\4aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", 36, MLS_ERR_PACKAGE_UNKNOWN, "as a zip"},
         {"a.tflite", "\x1c\0\0\0TFL3aaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", 38, MLS_ERR_OTHER_FORMAT,
          "TensorFlow Lite"},
         {"a.onnx", "\x08\x08\x12\x07pytorch\x3a\x04gggg", 17, MLS_ERR_OTHER_FORMAT, "ONNX"},
         {"a.h5", "\x89HDF\r\n\x1a\naaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", 36, MLS_ERR_OTHER_FORMAT, "HDF5"},
         {"a.aimodel", "whatever it is that stands in here at all", 41, MLS_ERR_AIMODEL, "Core AI"},
         {"a.mlmodel", "<!DOCTYPE html><html>not found</html>", 37, MLS_ERR_PACKAGE_UNKNOWN, "web page"},
-        {"model.mil", "program(1.0)\n[buildInfo = dict<tensor<", 38, MLS_ERR_PACKAGE_NOT_YET, "MIL text"},
         {"empty", "", 0, MLS_ERR_PACKAGE_UNKNOWN, "empty"},
         {"short", "too short", 9, MLS_ERR_SEAL_TRUNCATED, "9 bytes"},
         {"a.txt", "a text that is long enough to be a sealed box", 45, MLS_ERR_KEY_MISSING,

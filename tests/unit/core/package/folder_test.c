@@ -141,8 +141,11 @@ static void missing_manifest_is_told_from_a_compiled_model(void **state)
     open_expecting(write_package("m.mlpackage", NULL), NULL, MLS_ERR_MANIFEST_MISSING, NULL);
     write_text("c.mlmodelc/coremldata.bin", "data");
     write_text("c.mlmodelc/model.mil", "program(1.0)\n{}");
-    open_expecting(in_folder("c.mlmodelc"), NULL, MLS_ERR_PACKAGE_NOT_YET, &error);
-    assert_non_null(strstr(error.text, "compiled model (.mlmodelc), which is not supported yet"));
+    mls_package_release(open_expecting(in_folder("c.mlmodelc"), NULL, MLS_OK, NULL));
+    write_text("n.mlmodelc/coremldata.bin", "\x2f\x01");
+    write_text("n.mlmodelc/model.espresso.net", "{}");
+    open_expecting(in_folder("n.mlmodelc"), NULL, MLS_ERR_PACKAGE_NOT_YET, &error);
+    assert_non_null(strstr(error.text, "compiled model (.mlmodelc) of type neuralNetwork"));
     write_text("c.mlmodelc/model.mil", "\x91\x02 scrambled");
     open_expecting(in_folder("c.mlmodelc"), NULL, MLS_ERR_APPLE_ENCRYPTED, NULL);
     write_package("outer/m.mlpackage", GOOD_MANIFEST);
