@@ -25,6 +25,10 @@ static inline vf v_madd(vf a, vf b, vf c)
 {
     return (vf)_mm256_fmadd_ps((__m256)a, (__m256)b, (__m256)c);
 }
+static inline vf v_product_error(vf a, vf b, vf product)
+{
+    return (vf)_mm256_fmsub_ps((__m256)a, (__m256)b, (__m256)product);
+}
 static inline vd vd_madd(vd a, vd b, vd c)
 {
     return (vd)_mm256_fmadd_pd((__m256d)a, (__m256d)b, (__m256d)c);

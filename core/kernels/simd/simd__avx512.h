@@ -25,6 +25,10 @@ static inline vf v_madd(vf a, vf b, vf c)
 {
     return (vf)_mm512_fmadd_ps((__m512)a, (__m512)b, (__m512)c);
 }
+static inline vf v_product_error(vf a, vf b, vf product)
+{
+    return (vf)_mm512_fmsub_ps((__m512)a, (__m512)b, (__m512)product);
+}
 static inline vd vd_madd(vd a, vd b, vd c)
 {
     return (vd)_mm512_fmadd_pd((__m512d)a, (__m512d)b, (__m512d)c);

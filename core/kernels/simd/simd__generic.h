@@ -34,6 +34,15 @@ static inline vd vd_madd(vd a, vd b, vd c)
     return a * b + c;
 }
 
+/* a * b - product, rounded once where product is within some units of the last place of a * b: by T. J.
+ * Dekker's halves, whose products are exact. */
+static inline vf v_product_error(vf a, vf b, vf product)
+{
+    vf a_high = (vf)((vi)a & (int32_t)0xfffff000), a_low = a - a_high;
+    vf b_high = (vf)((vi)b & (int32_t)0xfffff000), b_low = b - b_high;
+    return ((a_high * b_high - product) + a_high * b_low + a_low * b_high) + a_low * b_low;
+}
+
 static inline vf v_sqrt(vf a)
 {
     for (int i = 0; i < V_LANES; i++)

@@ -1,8 +1,7 @@
 /*
  * vmath_f32.h: elementary functions in single precision, for the functions that networks use most. Cody-Waite
- * reduction and polynomials from fit_coefficients.py; no table, no branch. NaN gives NaN. Largest errors in
- * units of the last place, denormal results included, as vmath_test.c checks them: exp and exp2 1.5, erf and
- * tanh 2, sigmoid 2.5, silu 3, gelu 5. Include a simd__<isa>.h and simd.h before.
+ * reduction and polynomials from fit_coefficients.py; no table, no branch. NaN gives NaN. The largest errors
+ * are in vmath.md; vmath_test.c checks them. Include a simd__<isa>.h and simd.h before.
  */
 #pragma once
 
@@ -26,16 +25,17 @@ static inline vf v_scale(vf mantissa, vf n)
     return mantissa * first * second;
 }
 
-/* e^r for |r| <= ln(2)/2. */
-static inline vf v_exp_reduced(vf r)
+/* e^r - 1 for |r| <= ln(2)/2. */
+static inline vf v_expm1_reduced(vf r)
 {
     /* exp_f32: (e^r - 1 - r) / r^2, |error| 6.49e-8 */
     static const float c[] = {0.500000000f, 0.166665770f, 0.0416665547f, 0.00836317307f, 0.00139261761f};
-    return v_madd(r * r, v_poly(r, c, 5), r) + 1.0f;
+    return v_madd(r * r, v_poly(r, c, 5), r);
 }
 
-/* e^(x + low) = result * 2^n, 1/2 < result < 2; |low| small beside x, but not beside the result's spacing. */
-static inline vf v_exp_split(vf x, vf low, vf *ret_n)
+/* e^(x + low) = (1 + result) * 2^n, |result| < 1/2; |low| small beside x, but not beside the result's
+ * spacing. */
+static inline vf v_exp_parts(vf x, vf low, vf *ret_n)
 {
     x = v_select(x > 89.0f, v_set(89.0f), x); /* infinite from 88.73 on, 0 below -103.97 */
     x = v_select(x < -126.0f, v_set(-126.0f), x);
@@ -43,13 +43,13 @@ static inline vf v_exp_split(vf x, vf low, vf *ret_n)
     vf r = v_madd(n, v_set(-0x1.62e0p-1f), x);
     r = v_madd(n, v_set(-0x1.0bfbe8p-15f), r) + low;
     *ret_n = n;
-    return v_exp_reduced(r);
+    return v_expm1_reduced(r);
 }
 
 static inline vf v_exp(vf x)
 {
-    vf n, mantissa = v_exp_split(x, v_set(0), &n);
-    return v_scale(mantissa, n);
+    vf n, rest = v_exp_parts(x, v_set(0), &n);
+    return v_scale(1.0f + rest, n);
 }
 
 static inline vf v_exp2(vf x)
@@ -57,7 +57,7 @@ static inline vf v_exp2(vf x)
     x = v_select(x > 129.0f, v_set(129.0f), x);
     x = v_select(x < -151.0f, v_set(-151.0f), x);
     vf n = v_round(x);
-    return v_scale(v_exp_reduced((x - n) * 0x1.62e430p-1f), n);
+    return v_scale(1.0f + v_expm1_reduced((x - n) * 0x1.62e430p-1f), n);
 }
 
 static inline vf v_tanh(vf x)
@@ -71,10 +71,31 @@ static inline vf v_tanh(vf x)
     return v_select(t < 0.625f, small, v_copysign(large, x));
 }
 
+/*
+ * sigmoid(x) = (result + *ret_low) * 2^n. The quotient's error is computed and given beside it, so that what
+ * is made of it is rounded once; the scale comes last, so that a denormal result is too.
+ */
+static inline vf v_logistic(vf x, vf *ret_low, vf *ret_n)
+{
+    vf n, rest = v_exp_parts(-v_abs(x), v_set(0), &n);
+    vi negative = x < 0.0f;
+    vf power = v_scale(v_set(1), v_select(n < -126.0f, v_set(-126), n)); /* beside 1, less is nothing */
+    vf top = 1.0f + rest, top_low = rest - (top - 1.0f);
+    top = v_select(negative, top, v_set(1));
+    top_low = (vf)((vi)top_low & negative);
+    vf one = 1.0f + power, bottom = v_madd(power, rest, one);
+    vf bottom_low = (power - (one - 1.0f)) + (power * rest - (bottom - one));
+    vf inverse = 1.0f / bottom, quotient = top * inverse;
+    vf error = v_product_error(quotient, bottom, top) + (quotient * bottom_low - top_low);
+    *ret_low = -error * inverse;
+    *ret_n = (vf)((vi)n & negative);
+    return quotient;
+}
+
 static inline vf v_sigmoid(vf x)
 {
-    vf e = v_exp(-v_abs(x));
-    return v_select(x < 0.0f, e, v_set(1)) / (1.0f + e);
+    vf low, n, high = v_logistic(x, &low, &n);
+    return v_scale(high + low, n);
 }
 
 /* The product with a function that vanishes at -infinity has no value there. */
@@ -83,14 +104,14 @@ static inline vf v_nan_at_minus_infinity(vf x, vf value)
     return v_select(x == -INFINITY, v_set(NAN), value);
 }
 
-/* Scaled after the product with x, so that a denormal e^x does not lose bits that x would show. */
 static inline vf v_silu(vf x)
 {
-    vf n, mantissa = v_exp_split(-v_abs(x), v_set(0), &n);
-    vi negative = x < 0.0f;
+    vf low, n, high = v_logistic(x, &low, &n);
     vf bounded = v_select(x < -126.0f, v_set(-126), x); /* the result is 0 long before */
-    vf quotient = v_select(negative, bounded * mantissa, x) / (1.0f + v_scale(mantissa, n));
-    return v_nan_at_minus_infinity(x, v_scale(quotient, (vf)((vi)n & negative)));
+    vf product = bounded * high;
+    vf rest = v_madd(bounded, low, v_product_error(bounded, high, product));
+    vf result = v_select(x > 32.0f, x, v_scale(product + rest, n));
+    return v_nan_at_minus_infinity(x, result);
 }
 
 /* The normal distribution's upper tail Q(t) = result * 2^n for t >= 0, with a small relative error. */
@@ -107,7 +128,7 @@ static inline vf v_normal_tail(vf t, vf *ret_n)
     vf sum = t + 2.5f, q = 1.0f / sum;
     q = q - q * q * (t - (sum - 2.5f)); /* what the sum lost */
     vf mills = v_poly((t - 2.5f) * q, c, 11) * q;
-    return v_exp_split(high * high * -0.5f, rest * -0.5f, ret_n) * mills;
+    return (1.0f + v_exp_parts(high * high * -0.5f, rest * -0.5f, ret_n)) * mills;
 }
 
 static inline vf v_erf(vf x)
@@ -121,7 +142,11 @@ static inline vf v_erf(vf x)
     return v_select(t < 1.0f, v_madd(x, v_poly(x * x, c, 8), x), v_copysign(large, x));
 }
 
-/* x times the normal distribution function of x; scaled after the product, as in v_silu. */
+/*
+ * x times the normal distribution function of x, to 5 units of the last place: enough for results that are
+ * rounded to fp16 (fp32: vd_gelu). Scaled after the product with x, so that a denormal tail does not lose
+ * bits.
+ */
 static inline vf v_gelu(vf x)
 {
     /* center_f32: (1/2 - Q(x)) / x in x^2, |error| 4.14e-12 */

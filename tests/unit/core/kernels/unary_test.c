@@ -85,6 +85,28 @@ static void every_function_of_every_fp16_value_agrees_with_generic(void **state)
     }
 }
 
+static void fp16_results_are_fp32_results_rounded_once(void **state)
+{
+    (void)state;
+    static uint16_t x[FP16_VALUES], got[FP16_VALUES];
+    static float wide[FP16_VALUES], wanted[FP16_VALUES];
+    for (unsigned i = 0; i < FP16_VALUES; i++) {
+        x[i] = (uint16_t)i;
+        wide[i] = mls_fp16_to_fp32(x[i]);
+    }
+    for (unsigned k = 0; k < N_ISAS; k++) {
+        struct mls_kernels kernels = mls_kernels_pick(isas[k]);
+        for (unsigned f = 0; f < MLS_UNARY_COUNT; f++) {
+            kernels.unary->fp16[f].run(x, got, FP16_VALUES, &params);
+            kernels.unary->fp32[f].run(wide, wanted, FP16_VALUES, &params);
+            for (unsigned i = 0; i < FP16_VALUES; i++)
+                if (place(got[i]) != place(mls_fp32_to_fp16(wanted[i])))
+                    fail_msg("%s(%04x) is %04x, in fp32 %a", kernels.unary->fp16[f].name, i, got[i],
+                             (double)wanted[i]);
+        }
+    }
+}
+
 /* Every length up to LONGEST, at an odd address, in place and not; neighbours stay as they were. */
 static void check_lengths(const struct mls_unary_kernel *kernel, size_t elem_bytes)
 {
@@ -152,6 +174,7 @@ int main(void)
         cmocka_unit_test(every_fp16_value_converts_as_the_oracle_says),
         cmocka_unit_test(fp32_rounds_to_fp16_as_the_oracle_says),
         cmocka_unit_test(every_function_of_every_fp16_value_agrees_with_generic),
+        cmocka_unit_test(fp16_results_are_fp32_results_rounded_once),
         cmocka_unit_test(any_length_and_aliasing_give_the_same_results),
         cmocka_unit_test(doubles_are_rounded_to_fp16_once),
         cmocka_unit_test(kinds_without_a_rule_are_refused),
