@@ -148,37 +148,44 @@ static struct mls_shape default_shape(const struct mls_loaded *loaded, const str
     return shape;
 }
 
+/* Shapes of flexible inputs from their files. */
+static enum mls_status shapes_of_files(struct mls_loader *loader, struct mls_error *reterr)
+{
+    const struct mls_interface *interface = loader->loaded.interface;
+    const struct mls_loader_options *options = &loader->options;
+    enum mls_status status = MLS_OK;
+    if (options->inputs_npz)
+        status = mls_feature_npz_shapes(interface, options->inputs_npz, loader->shapes, reterr);
+    for (size_t i = 0; !status && i < options->n_inputs; i++) {
+        size_t index;
+        status = find_input(interface, "--input", options->inputs[i].name, &index, reterr);
+        const struct mls_feature *feature = status ? NULL : &interface->inputs[index];
+        if (feature && (feature->n_ranges || feature->n_enumerated))
+            status = mls_feature_file_shape(feature, options->inputs[i].file, &loader->shapes[index], reterr);
+    }
+    return status;
+}
+
 /* Shapes from `--shape`, else from the input's file where the shape is flexible, else the default. */
 static enum mls_status choose_shapes(struct mls_loader *loader, struct mls_error *reterr)
 {
     const struct mls_interface *interface = loader->loaded.interface;
     const struct mls_loader_options *options = &loader->options;
-    if (!options->n_inputs && !options->n_shapes)
+    if (!options->n_inputs && !options->n_shapes && !options->inputs_npz)
         return MLS_OK;
     loader->shapes = calloc(interface->n_inputs ? interface->n_inputs : 1, sizeof *loader->shapes);
     if (!loader->shapes)
         return mls_fail(reterr, MLS_ERR_MEMORY, "cannot choose the input shapes: out of memory");
     for (size_t i = 0; i < interface->n_inputs; i++)
         loader->shapes[i] = default_shape(&loader->loaded, &interface->inputs[i]);
-    size_t index;
-    for (size_t i = 0; i < options->n_inputs; i++) {
-        enum mls_status status = find_input(interface, "--input", options->inputs[i].name, &index, reterr);
-        if (status)
-            return status;
-        const struct mls_feature *feature = &interface->inputs[index];
-        if (!feature->n_ranges && !feature->n_enumerated)
-            continue;
-        status = mls_feature_file_shape(feature, options->inputs[i].file, &loader->shapes[index], reterr);
-        if (status)
-            return status;
+    enum mls_status status = shapes_of_files(loader, reterr);
+    for (size_t i = 0; !status && i < options->n_shapes; i++) {
+        size_t index;
+        status = find_input(interface, "--shape", options->shapes[i].name, &index, reterr);
+        if (!status)
+            loader->shapes[index] = options->shapes[i].shape;
     }
-    for (size_t i = 0; i < options->n_shapes; i++) {
-        enum mls_status status = find_input(interface, "--shape", options->shapes[i].name, &index, reterr);
-        if (status)
-            return status;
-        loader->shapes[index] = options->shapes[i].shape;
-    }
-    return MLS_OK;
+    return status;
 }
 
 static enum mls_status make_plan(struct mls_loader *loader, const struct mls_progress *progress,

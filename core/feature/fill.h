@@ -18,6 +18,11 @@ enum mls_status fill_check_kind(const struct mls_feature *feature, struct mls_er
 enum mls_status fill_from_bytes(const struct mls_feature *feature, struct mls_tensor *tensor,
                                 const char *name, struct mls_bytes bytes, struct mls_error *reterr);
 
+/* fill_shape: the shape that a flexible feature takes from a file's content, as it is planned for (images:
+ * {1, channels, height, width}); refuses what the description does not allow. */
+enum mls_status fill_shape(const struct mls_feature *feature, const char *name, struct mls_bytes bytes,
+                           struct mls_shape *ret_shape, struct mls_error *reterr);
+
 /* fill_image_array: HxWxC pixels (or HxW) in R, G, B order to {1, channels, height, width} in the declared
  * order. */
 enum mls_status fill_image_array(const struct mls_feature *feature, const char *name, struct array *pixels,

@@ -170,17 +170,24 @@ static enum mls_status tensor_shape(const struct mls_feature *feature, const cha
     return MLS_OK;
 }
 
+enum mls_status fill_shape(const struct mls_feature *feature, const char *name, struct mls_bytes bytes,
+                           struct mls_shape *ret_shape, struct mls_error *reterr)
+{
+    enum mls_status status = fill_check_kind(feature, reterr);
+    if (status)
+        return status;
+    return feature->kind == MLS_FEATURE_IMAGE ? image_shape(feature, name, bytes, ret_shape, reterr)
+                                              : tensor_shape(feature, name, bytes, ret_shape, reterr);
+}
+
 enum mls_status mls_feature_file_shape(const struct mls_feature *feature, const char *path,
                                        struct mls_shape *ret_shape, struct mls_error *reterr)
 {
     struct mls_bytes bytes;
-    enum mls_status status = fill_check_kind(feature, reterr);
-    if (!status)
-        status = file_map(path, &bytes, reterr);
+    enum mls_status status = file_map(path, &bytes, reterr);
     if (status)
         return status;
-    status = feature->kind == MLS_FEATURE_IMAGE ? image_shape(feature, path, bytes, ret_shape, reterr)
-                                                : tensor_shape(feature, path, bytes, ret_shape, reterr);
+    status = fill_shape(feature, path, bytes, ret_shape, reterr);
     file_unmap(bytes);
     return status;
 }

@@ -22,6 +22,10 @@ enum mls_status mls_feature_read_npz(struct mls_run *run, const char *path, bool
 enum mls_status mls_feature_file_shape(const struct mls_feature *feature, const char *path, struct mls_shape *ret_shape,
                                        struct mls_error *reterr);
 
+/* mls_feature_npz_shapes: the same for every flexible input in the .npz file, into shapes[] by index; the others stay. */
+enum mls_status mls_feature_npz_shapes(const struct mls_interface *interface, const char *path, struct mls_shape *shapes,
+                                       struct mls_error *reterr);
+
 /*
  * mls_feature_random: fills input `index` reproducibly from the seed, by the model's own description: images uniform in
  * 0…255, floats normal with deviation 1, integers small and not negative (0 or 1 where the name speaks of a mask),

@@ -69,6 +69,21 @@ static void required_inputs_are_asked_for_by_name(void **state)
     mls_loader_free(loader);
 }
 
+/* tests/data/flexible.npz holds x of 5x3, where the model's default is 2x3. */
+static void an_archive_of_inputs_sets_flexible_shapes(void **state)
+{
+    (void)state;
+    const char flexible[] = MLS_TEST_DATA "/../parity/cases/flexible/model.mlpackage";
+    struct mls_loader *loader = load(&(struct mls_loader_options){.path = flexible,
+                                                                  .inputs_npz = MLS_TEST_DATA "/flexible.npz",
+                                                                  .inputs_required = true},
+                                     MLS_OK);
+    const struct mls_type *type = &mls_run_input(mls_loader_result(loader)->run, 0)->type;
+    assert_int_equal(type->dims[0], 5);
+    assert_int_equal(type->dims[1], 3);
+    mls_loader_free(loader);
+}
+
 static void unknown_inputs_and_shapes_are_refused(void **state)
 {
     (void)state;
@@ -189,6 +204,7 @@ int main(void)
         cmocka_unit_test(a_goal_stops_the_load_there),
         cmocka_unit_test(a_failure_is_kept_with_what_was_opened),
         cmocka_unit_test(required_inputs_are_asked_for_by_name),
+        cmocka_unit_test(an_archive_of_inputs_sets_flexible_shapes),
         cmocka_unit_test(unknown_inputs_and_shapes_are_refused),
         cmocka_unit_test(a_cancelled_load_ends_with_cancelled),
         cmocka_unit_test(as_many_predictions_are_timed_as_were_asked_for),
