@@ -199,6 +199,7 @@ static enum mls_status make_plan(struct mls_loader *loader, const struct mls_pro
                                             .cpu = options->cpu,
                                             .precision = options->precision,
                                             .no_fusion = options->no_fusion,
+                                            .random_seed = options->random_seed,
                                             .max_memory_bytes = options->max_memory_bytes,
                                             .progress = progress};
     begin_phase(loader, MLS_STAGE_SHAPES);

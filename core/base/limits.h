@@ -14,7 +14,8 @@ enum {
     MLS_LIMIT_LOOP_STEPS = 1 << 24, /* iterations of one while_loop */
     MLS_LIMIT_LOOP_SWAPS = 16,       /* variables of one while_loop that take another's value */
     MLS_LIMIT_LIST_LENGTH = 1 << 24,
-    MLS_LIMIT_PLANS = 8, /* plans kept by a session, one per shape */
+    MLS_LIMIT_PLANS = 8,   /* plans kept by a session, one per shape; then the one unused longest goes */
+    MLS_LIMIT_AT_ONCE = 3, /* predictions of a session that run at once, unless its options say otherwise */
     MLS_LIMIT_IMAGE_SIDE = 1 << 15,
     MLS_LIMIT_THREADS = 256
 };

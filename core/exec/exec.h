@@ -9,9 +9,28 @@
 struct mls_session {
     struct plan_shared shared;
     uint32_t threads;
+    uint64_t random_seed;
     pthread_mutex_t planning; /* guards plans and the part of `shared` that planning fills */
-    struct mls_plan *plans;   /* newest first */
+    struct mls_plan *plans;   /* the one asked for last comes first */
     uint32_t n_plans;
+    pthread_mutex_t gate; /* guards n_running */
+    pthread_cond_t left;  /* a prediction ended */
+    uint32_t n_running;
+    uint32_t max_at_once;
+};
+
+struct mls_states {
+    struct mls_session *session;
+    const struct mls_plan *plan; /* held: its slots tell the types */
+    unsigned char *memory;       /* laid out as the plan's kept memory */
+    atomic_bool busy;
+};
+
+/* Memory of the caller for one output. */
+struct backing {
+    unsigned char *memory; /* NULL: none */
+    size_t size_bytes;
+    bool direct; /* the output's slot lies there; otherwise it is copied */
 };
 
 struct mls_run {
@@ -25,7 +44,11 @@ struct mls_run {
     unsigned char *scratch;
     size_t scratch_bytes; /* grows for steps of dynamic shape */
     struct mls_heap heap;
+    uint64_t n_predictions;
     uint64_t random_state;
+    struct mls_states *states; /* borrowed; NULL: those in `kept` */
+    struct backing *backings;  /* by output */
+    atomic_bool busy;
     atomic_bool cancelled;
     _Atomic uint64_t dynamic_bytes; /* peak of the heap in the last prediction; any thread may read it */
     struct mls_error *error;        /* of the prediction in progress */
@@ -35,6 +58,23 @@ struct mls_run {
     uint64_t ops_ticks;
     uint64_t hooks_ticks;
 };
+
+/* session_enter, session_leave: around each prediction; entering waits while too many run (session.c). */
+void session_enter(struct mls_session *session);
+void session_leave(struct mls_session *session);
+
+/* session_hold_plan: as mls_session_plan does for a plan that is held already (session.c). */
+void session_hold_plan(struct mls_session *session, const struct mls_plan *plan);
+
+/* run_move_slot: puts a slot, and the views of it, elsewhere (run.c). */
+void run_move_slot(struct mls_run *run, uint32_t slot, void *data);
+
+/* run_copy_backings: outputs that do not lie in the caller's memory are copied there (backing.c). */
+enum mls_status run_copy_backings(struct mls_run *run);
+
+/* run_map, run_unmap: zeroed pages; NULL out of memory (run.c). */
+unsigned char *run_map(size_t size_bytes);
+void run_unmap(unsigned char *memory, size_t size_bytes);
 
 /* run_control: runs the blocks of a control step (control.c). */
 enum mls_status run_control(struct mls_run *run, uint32_t index);

@@ -6,7 +6,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#include "base/checked.h"
+#include "base/mix.h"
 #include "core/clock.h"
 #include "core/feature.h"
 #include "kernels/epilogue.h"
@@ -14,7 +14,7 @@
 enum { MEMORY_ALIGN = 64, HUGE_PAGE_BYTES = 2 << 20 };
 
 /* Zeroed pages, in huge pages where they are large enough to matter; NULL out of memory. */
-static unsigned char *map_memory(size_t size_bytes)
+unsigned char *run_map(size_t size_bytes)
 {
     if (!size_bytes)
         size_bytes = 1;
@@ -26,7 +26,7 @@ static unsigned char *map_memory(size_t size_bytes)
     return memory;
 }
 
-static void unmap_memory(unsigned char *memory, size_t size_bytes)
+void run_unmap(unsigned char *memory, size_t size_bytes)
 {
     if (memory)
         munmap(memory, size_bytes ? size_bytes : 1);
@@ -47,6 +47,14 @@ static void resolve_slots(struct mls_run *run)
     for (uint32_t i = 0; i < plan->n_slots; i++)
         if (plan->slots[i].storage == PLAN_VIEW)
             run->tensors[i].data = run->tensors[plan_root(plan, i)].data;
+}
+
+void run_move_slot(struct mls_run *run, uint32_t slot, void *data)
+{
+    run->tensors[slot].data = data;
+    for (uint32_t i = 0; i < run->plan->n_slots; i++)
+        if (run->plan->slots[i].storage == PLAN_VIEW && plan_root(run->plan, i) == slot)
+            run->tensors[i].data = data;
 }
 
 /* What the step does beyond its own operation, on this run's tensors. */
@@ -110,11 +118,12 @@ static bool allocate_run(struct mls_run *run)
         return false;
     run->tensors = MLS_NEW_ARRAY(run->tables, plan->n_slots, struct mls_tensor);
     run->calls = MLS_NEW_ARRAY(run->tables, plan->n_steps, struct mls_op_call);
-    run->arena = map_memory(plan->memory.arena_bytes);
-    run->kept = map_memory(plan->kept_bytes);
+    run->backings = MLS_NEW_ARRAY(run->tables, run->session->shared.interface->n_outputs, struct backing);
+    run->arena = run_map(plan->memory.arena_bytes);
+    run->kept = run_map(plan->kept_bytes);
     run->scratch_bytes = plan->memory.scratch_bytes;
-    run->scratch = map_memory(run->scratch_bytes);
-    return run->tensors && run->calls && run->arena && run->kept && run->scratch;
+    run->scratch = run_map(run->scratch_bytes);
+    return run->tensors && run->calls && run->backings && run->arena && run->kept && run->scratch;
 }
 
 enum mls_status mls_run_create(struct mls_session *session, const struct mls_plan *plan,
@@ -125,6 +134,7 @@ enum mls_status mls_run_create(struct mls_session *session, const struct mls_pla
         return mls_fail(reterr, MLS_ERR_MEMORY, "cannot prepare a prediction: out of memory");
     run->session = session;
     run->plan = plan;
+    session_hold_plan(session, plan);
     run->heap.limit_bytes = session->shared.max_memory_bytes;
     bool ok = allocate_run(run);
     if (ok)
@@ -163,10 +173,11 @@ void mls_run_free(struct mls_run *run)
         return;
     if (run->tensors)
         clear_dynamic(run);
-    unmap_memory(run->arena, run->plan->memory.arena_bytes);
-    unmap_memory(run->kept, run->plan->kept_bytes);
-    unmap_memory(run->scratch, run->scratch_bytes);
+    run_unmap(run->arena, run->plan->memory.arena_bytes);
+    run_unmap(run->kept, run->plan->kept_bytes);
+    run_unmap(run->scratch, run->scratch_bytes);
     mls_arena_free(run->tables);
+    mls_session_release_plan(run->session, run->plan);
     free(run);
 }
 
@@ -193,10 +204,10 @@ static enum mls_status grow_scratch(struct mls_run *run, uint32_t index, size_t 
 {
     if (size_bytes <= run->scratch_bytes)
         return MLS_OK;
-    unsigned char *memory = map_memory(size_bytes);
+    unsigned char *memory = run_map(size_bytes);
     if (!memory)
         return out_of_memory(run, index, size_bytes);
-    unmap_memory(run->scratch, run->scratch_bytes);
+    run_unmap(run->scratch, run->scratch_bytes);
     run->scratch = memory;
     run->scratch_bytes = size_bytes;
     return MLS_OK;
@@ -306,34 +317,70 @@ enum mls_status run_steps(struct mls_run *run, uint32_t first, uint32_t end)
     return MLS_OK;
 }
 
-enum mls_status mls_run_predict(struct mls_run *run, const struct mls_observer *observer,
-                                struct mls_run_time *ret_time, struct mls_error *reterr)
+/* Takes what a prediction changes for this one; false when another has it. */
+static bool occupy(struct mls_run *run)
 {
-    struct mls_error ignored;
+    if (atomic_exchange_explicit(&run->busy, true, memory_order_acquire))
+        return false;
+    if (run->states && atomic_exchange_explicit(&run->states->busy, true, memory_order_acquire)) {
+        atomic_store_explicit(&run->busy, false, memory_order_release);
+        return false;
+    }
+    return true;
+}
+
+static void vacate(struct mls_run *run)
+{
+    if (run->states)
+        atomic_store_explicit(&run->states->busy, false, memory_order_release);
+    atomic_store_explicit(&run->busy, false, memory_order_release);
+}
+
+static enum mls_status predict(struct mls_run *run, const struct mls_observer *observer,
+                               struct mls_run_time *ret_time)
+{
     uint64_t begin = mls_clock_ticks();
-    run->error = reterr ? reterr : &ignored;
     run->observer = observer;
     run->ops_ticks = 0;
     run->hooks_ticks = 0;
+    run->random_state = mls_mix64(run->session->random_seed) + mls_mix64(run->n_predictions++ * MLS_MIX_STEP);
     run->heap.peak_bytes = run->heap.live_bytes;
     atomic_store_explicit(&run->cancelled, false, memory_order_relaxed);
     clear_dynamic(run);
     uint64_t first = mls_clock_ticks();
     enum mls_status status = run_steps(run, 0, run->plan->n_steps);
-    uint64_t end = mls_clock_ticks();
+    uint64_t last = mls_clock_ticks();
     atomic_store_explicit(&run->dynamic_bytes, run->heap.peak_bytes, memory_order_relaxed);
+    if (!status)
+        status = run_copy_backings(run);
+    uint64_t end = mls_clock_ticks();
     if (ret_time) {
         /* unobserved, what operations and dispatch take cannot be told apart */
-        uint64_t ops = observer && observer->step ? run->ops_ticks : end - first;
+        uint64_t ops = observer && observer->step ? run->ops_ticks : last - first;
         *ret_time = (struct mls_run_time){.begin_ticks = begin,
                                           .end_ticks = end,
                                           .ops_ticks = ops,
                                           .hooks_ticks = run->hooks_ticks,
-                                          .dispatch_ticks = end - first - ops - run->hooks_ticks,
-                                          .other_ticks = first - begin};
+                                          .dispatch_ticks = last - first - ops - run->hooks_ticks,
+                                          .other_ticks = first - begin + end - last};
     }
-    run->error = NULL;
     run->observer = NULL;
+    return status;
+}
+
+enum mls_status mls_run_predict(struct mls_run *run, const struct mls_observer *observer,
+                                struct mls_run_time *ret_time, struct mls_error *reterr)
+{
+    struct mls_error ignored;
+    if (!occupy(run))
+        return mls_fail(reterr, MLS_ERR_STATE_BUSY,
+                        "cannot predict: another prediction is using the same run or the same states");
+    session_enter(run->session);
+    run->error = reterr ? reterr : &ignored;
+    enum mls_status status = predict(run, observer, ret_time);
+    run->error = NULL;
+    session_leave(run->session);
+    vacate(run);
     return status;
 }
 
@@ -361,6 +408,11 @@ struct mls_session *mls_run_session(const struct mls_run *run)
 void mls_run_cancel(struct mls_run *run)
 {
     atomic_store_explicit(&run->cancelled, true, memory_order_relaxed);
+}
+
+uint64_t mls_run_memory_bytes(const struct mls_run *run)
+{
+    return run->plan->memory.arena_bytes + run->plan->kept_bytes + run->scratch_bytes;
 }
 
 uint64_t mls_run_dynamic_bytes(const struct mls_run *run)

@@ -72,11 +72,16 @@ enum mls_status mls_session_create(const struct mls_model *model, const struct m
     if (!session)
         return mls_fail(reterr, MLS_ERR_MEMORY, "cannot create a session: out of memory");
     pthread_mutex_init(&session->planning, NULL);
+    pthread_mutex_init(&session->gate, NULL);
+    pthread_cond_init(&session->left, NULL);
+    session->max_at_once = chosen->max_at_once ? chosen->max_at_once : MLS_LIMIT_AT_ONCE;
+    session->random_seed = chosen->random_seed;
     mls_clock_get();
     struct plan_shared *shared = &session->shared;
     shared->model = model;
     shared->precision = chosen->precision;
-    shared->no_fusion = chosen->no_fusion;
+    shared->quick = chosen->reshape == MLS_RESHAPE_FREQUENT;
+    shared->no_fusion = chosen->no_fusion || shared->quick;
     shared->progress = chosen->progress;
     shared->max_memory_bytes = chosen->max_memory_bytes ? chosen->max_memory_bytes : default_memory_limit();
     shared->kernels = mls_kernels_pick(chosen->cpu_capped ? chosen->cpu : mls_cpu_best());
@@ -108,6 +113,8 @@ void mls_session_free(struct mls_session *session)
     mls_pool_free(session->shared.pool);
     mls_arena_free(session->shared.arena);
     pthread_mutex_destroy(&session->planning);
+    pthread_mutex_destroy(&session->gate);
+    pthread_cond_destroy(&session->left);
     free(session);
 }
 
@@ -126,6 +133,30 @@ uint32_t mls_session_threads(const struct mls_session *session)
     return session->threads;
 }
 
+uint32_t mls_session_max_at_once(const struct mls_session *session)
+{
+    return session->max_at_once;
+}
+
+void session_enter(struct mls_session *session)
+{
+    pthread_mutex_lock(&session->gate);
+    while (session->n_running >= session->max_at_once)
+        pthread_cond_wait(&session->left, &session->gate);
+    session->n_running++;
+    pthread_mutex_unlock(&session->gate);
+}
+
+void session_leave(struct mls_session *session)
+{
+    pthread_mutex_lock(&session->gate);
+    session->n_running--;
+    pthread_mutex_unlock(&session->gate);
+    pthread_cond_signal(&session->left);
+}
+
+/* ---- Plans: the session's list is in the order in which they were asked for, last first ---- */
+
 static bool same_shapes(const struct mls_shape *a, const struct mls_shape *b, size_t n)
 {
     for (size_t i = 0; i < n; i++)
@@ -134,29 +165,78 @@ static bool same_shapes(const struct mls_shape *a, const struct mls_shape *b, si
     return true;
 }
 
+/* The plan with these shapes, taken out of the list; NULL when there is none. */
+static struct mls_plan *take_plan(struct mls_session *session, const struct mls_shape *shapes)
+{
+    size_t n_inputs = session->shared.interface->n_inputs;
+    for (struct mls_plan **at = &session->plans; *at; at = &(*at)->next) {
+        struct mls_plan *plan = *at;
+        if (!same_shapes(plan->shapes, shapes, n_inputs))
+            continue;
+        *at = plan->next;
+        session->n_plans--;
+        return plan;
+    }
+    return NULL;
+}
+
+/* Gives up plans that nobody holds, the ones asked for longest ago first, until there is room for one more.
+ */
+static void make_room(struct mls_session *session)
+{
+    while (session->n_plans >= MLS_LIMIT_PLANS) {
+        struct mls_plan **oldest = NULL;
+        for (struct mls_plan **at = &session->plans; *at; at = &(*at)->next)
+            if (!(*at)->n_holders)
+                oldest = at;
+        if (!oldest)
+            return; /* held plans are the holders' business */
+        struct mls_plan *plan = *oldest;
+        *oldest = plan->next;
+        session->n_plans--;
+        plan_free(plan);
+    }
+}
+
 /* Finds or makes the plan; the caller holds `planning`. */
 static enum mls_status plan_for(struct mls_session *session, const struct mls_shape *shapes,
                                 const struct mls_plan **ret_plan, struct mls_error *reterr)
 {
-    size_t n_inputs = session->shared.interface->n_inputs;
-    for (const struct mls_plan *plan = session->plans; plan; plan = plan->next) {
-        if (same_shapes(plan->shapes, shapes, n_inputs)) {
-            *ret_plan = plan;
-            return MLS_OK;
-        }
+    struct mls_plan *plan = take_plan(session, shapes);
+    if (!plan) {
+        enum mls_status status = plan_build(&session->shared, shapes, &plan, reterr);
+        if (status)
+            return status;
+        make_room(session);
     }
-    if (session->n_plans >= MLS_LIMIT_PLANS)
-        return mls_fail(reterr, MLS_ERR_LIMIT,
-                        "cannot plan another shape: the session already keeps %u plans", session->n_plans);
-    struct mls_plan *plan;
-    enum mls_status status = plan_build(&session->shared, shapes, &plan, reterr);
-    if (status)
-        return status;
     plan->next = session->plans;
+    plan->n_holders++;
     session->plans = plan;
     session->n_plans++;
     *ret_plan = plan;
     return MLS_OK;
+}
+
+/* Only the session changes who holds a plan; to everyone else it is constant. */
+static struct mls_plan *own(const struct mls_plan *plan)
+{
+    return (struct mls_plan *)(uintptr_t)plan;
+}
+
+void session_hold_plan(struct mls_session *session, const struct mls_plan *plan)
+{
+    pthread_mutex_lock(&session->planning);
+    own(plan)->n_holders++;
+    pthread_mutex_unlock(&session->planning);
+}
+
+void mls_session_release_plan(struct mls_session *session, const struct mls_plan *plan)
+{
+    if (!plan)
+        return;
+    pthread_mutex_lock(&session->planning);
+    own(plan)->n_holders--;
+    pthread_mutex_unlock(&session->planning);
 }
 
 enum mls_status mls_session_plan(struct mls_session *session, const struct mls_shape *shapes,

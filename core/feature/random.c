@@ -4,6 +4,7 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include "base/mix.h"
 #include "core/feature.h"
 #include "fill.h"
 
@@ -17,13 +18,9 @@ struct random_stream random_begin(uint64_t seed, const char *name)
     return stream;
 }
 
-/* splitmix64 (Steele, Lea, Flood 2014). */
 uint64_t random_next(struct random_stream *stream)
 {
-    uint64_t z = stream->state += 0x9e3779b97f4a7c15u;
-    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
-    z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
-    return z ^ (z >> 31);
+    return mls_mix64(stream->state += MLS_MIX_STEP);
 }
 
 uint32_t random_below(struct random_stream *stream, uint32_t n)

@@ -1,11 +1,12 @@
 /*
  * random.c: random numbers. Element i of an output is a function of the output's key and i alone, so that
  * results depend neither on threads nor on the machine. The key is the operation's own seed where it has one
- * (every execution gives the same numbers then), and otherwise the next of the run's.
+ * (every execution gives the same numbers then), and otherwise the next of the prediction's.
  */
 #include <math.h>
 
 #include "base/fp16.h"
+#include "base/mix.h"
 #include "kernels/quant/quant.h"
 #include "ops/elementwise.h"
 #include "ops/op_family.h"
@@ -14,29 +15,19 @@ enum { SHAPE, FIRST, SECOND, NORMAL_SEED }; /* random_normal, random_uniform */
 enum { BERNOULLI_SEED = 2 };                /* random_bernoulli: SHAPE, FIRST, seed */
 enum { X, MODE, SIZE, CATEGORICAL_SEED };   /* random_categorical */
 
-/* splitmix64 (Steele, Lea, Flood 2014): its n-th number is a function of state + n * GAMMA. */
-#define GAMMA UINT64_C(0x9e3779b97f4a7c15)
-
-static uint64_t mix(uint64_t z)
-{
-    z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
-    z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
-    return z ^ (z >> 31);
-}
-
 /* Number i of a key, in [0, 1): 53 bits. */
 static double uniform(uint64_t key, uint64_t i)
 {
-    return (double)(mix(key + (i + 1) * GAMMA) >> 11) * 0x1p-53;
+    return (double)(mls_mix64(key + (i + 1) * MLS_MIX_STEP) >> 11) * 0x1p-53;
 }
 
 static uint64_t make_key(const struct mls_op_call *call, unsigned seed_param, const struct mls_op_env *env)
 {
     int64_t seed = mls_op_int(call, seed_param, -1);
     if (seed >= 0)
-        return mix((uint64_t)seed + GAMMA);
-    *env->random_state += GAMMA;
-    return mix(*env->random_state);
+        return mls_mix64((uint64_t)seed + MLS_MIX_STEP);
+    *env->random_state += MLS_MIX_STEP;
+    return mls_mix64(*env->random_state);
 }
 
 /* The quantile of the normal distribution to about 1e-9: rational approximations by P. J. Acklam. */

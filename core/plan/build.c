@@ -445,7 +445,7 @@ static enum mls_status finish(struct builder *builder)
     struct mls_plan *plan = builder->plan;
     mls_progress_at(builder->shared->progress, MLS_STAGE_PLAN, 0, 1);
     plan_share_memory(plan);
-    if (!plan_find_releases(plan) || !plan_place(plan))
+    if (!plan_find_releases(plan) || !plan_place(plan, builder->shared->quick))
         return builder_out_of_memory(builder);
     plan->memory.weights_bytes = builder->shared->weights_bytes;
     plan->memory.packed_bytes = builder->shared->packed_bytes;

@@ -154,15 +154,15 @@ static bool place_kept(struct mls_plan *plan)
     return true;
 }
 
-bool plan_place(struct mls_plan *plan)
+bool plan_place(struct mls_plan *plan, bool quick)
 {
     static int (*const orders[])(const void *, const void *) = {by_size, by_area, by_first};
-    size_t n = 0;
+    size_t n = 0, n_orders = quick ? 1 : sizeof orders / sizeof orders[0];
     struct record *records = calloc(plan->n_slots ? plan->n_slots : 1, sizeof *records);
     struct record **placed = calloc(plan->n_slots ? plan->n_slots : 1, sizeof(struct record *));
     bool ok = records && placed && collect(plan, records, &n);
     plan->memory.planned_peak_bytes = UINT64_MAX;
-    for (size_t i = 0; ok && i < sizeof orders / sizeof orders[0]; i++) {
+    for (size_t i = 0; ok && i < n_orders; i++) {
         qsort(records, n, sizeof *records, orders[i]);
         uint64_t peak = place_in_order(records, n, placed);
         if (peak < plan->memory.planned_peak_bytes) {

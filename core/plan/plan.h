@@ -98,7 +98,8 @@ struct mls_plan {
     const uint32_t *outputs;
     uint64_t kept_bytes; /* memory for inputs and states */
     struct mls_memory memory;
-    struct mls_plan *next; /* the session's list, newest first */
+    struct mls_plan *next; /* the session's list */
+    uint32_t n_holders;    /* guarded by the session */
 };
 
 /* What planning shares between the plans of one session; owned by the session. */
@@ -108,6 +109,7 @@ struct plan_shared {
     mls_function_id function;
     enum mls_precision precision;
     bool no_fusion;
+    bool quick; /* the first layout of memory that fits, without looking for a smaller one */
     uint64_t max_memory_bytes;
     struct mls_kernels kernels;
     struct mls_pool *pool;
@@ -148,9 +150,9 @@ enum mls_status plan_check_shapes(const struct plan_shared *shared, const struct
 void plan_share_memory(struct mls_plan *plan);
 /* plan_find_releases: fills `dies` and `releases` of every step; false when out of memory (liveness.c). */
 bool plan_find_releases(struct mls_plan *plan);
-/* plan_place: gives every arena slot its buffer and offset, and fills memory and live bytes; false when out
- * of memory (place.c). */
-bool plan_place(struct mls_plan *plan);
+/* plan_place: gives every arena slot its buffer and offset, and fills memory and live bytes; `quick`: tries
+ * one order only; false when out of memory (place.c). */
+bool plan_place(struct mls_plan *plan, bool quick);
 
 /*
  * plan_arena_create: an arena for what is made from the model's content: a secret one when the package is

@@ -257,6 +257,30 @@ def states():
     save("states", program, {"x": x}, [x * np.float16(2)], target=ct.target.iOS18)
 
 
+def states_shapes():
+    """A state that inputs of several lengths add to."""
+    @mb.program(input_specs=[mb.TensorSpec((ct.converters.mil.mil.get_new_symbol(), 3), dtype=types.fp16),
+                             mb.StateTensorSpec((3,), dtype=types.fp16)], opset_version=ct.target.iOS18)
+    def program(x, total):
+        before = mb.read_state(input=total)
+        after = mb.coreml_update_state(state=total, value=mb.add(x=before, y=mb.reduce_sum(x=x, axes=(0,))))
+        return mb.mul(x=after, y=np.float16(2.0))
+
+    x = np.array([[1, 2, 3.5], [4, 5, 6], [0.5, -1, 8]], np.float16)
+    save("states_shapes", program, {"x": x}, [x.sum(0) * np.float16(2)], target=ct.target.iOS18,
+         inputs=[ct.TensorType("x", (ct.RangeDim(1, 8, 2), 3), dtype=np.float16)])
+
+
+def random():
+    """Numbers without a seed of their own. What is right of them is their range and mean, so the bound is low: 4.8 dB lie
+    between the mean and uniform numbers around it."""
+    @mb.program(input_specs=[mb.TensorSpec((1,))], opset_version=ct.target.iOS16)
+    def program(x):
+        return mb.add(x=mb.random_uniform(shape=(4096,), low=0.0, high=1.0), y=x)
+
+    save("random", program, {"x": np.zeros(1, np.float32)}, [np.full(4096, 0.5, np.float32)], snr_db=4.5)
+
+
 def convolve(x, weight, groups=1):
     """Convolution of odd kernels with padding "same" and stride 1."""
     pad = weight.shape[2] // 2
@@ -334,7 +358,7 @@ def fusion_loop():
 
 def main():
     for make in (loop_counts, loop_swaps, loop_grows, loop_nested, branches, data_dependent, lists, shared_memory, folded,
-                 rounding, flexible, states, fusion, fusion_loop):
+                 rounding, flexible, states, states_shapes, random, fusion, fusion_loop):
         try:
             make()
             print(make.__name__)

@@ -18,6 +18,12 @@ enum mls_precision {
     MLS_PRECISION_HIGH      /* fp32 throughout, whatever the program declares */
 };
 
+/* How often the input shapes change: what a plan for a new shape may cost. */
+enum mls_reshape {
+    MLS_RESHAPE_INFREQUENT, /* every plan fully optimised */
+    MLS_RESHAPE_FREQUENT    /* plans are made quickly: operations are not fused; the results are the same */
+};
+
 struct mls_session_options {
     const char *function;               /* NULL: the default one */
     uint32_t threads;                   /* 0: mls_cpu_count() */
@@ -25,6 +31,9 @@ struct mls_session_options {
     enum mls_isa cpu;                   /* highest instruction set to use, when capped */
     enum mls_precision precision;
     bool no_fusion;                     /* a step for each operation; the results are the same */
+    enum mls_reshape reshape;
+    uint32_t max_at_once;               /* predictions that run at once, others wait; 0: three */
+    uint64_t random_seed;               /* of operations that draw random numbers without a seed of their own */
     uint64_t max_memory_bytes;          /* refuse plans above it; 0: three quarters of the machine's memory */
     const struct mls_progress *progress;
 };
@@ -44,6 +53,7 @@ void mls_session_free(struct mls_session *session);
 const struct mls_interface *mls_session_interface(const struct mls_session *session);
 enum mls_isa mls_session_isa(const struct mls_session *session);
 uint32_t mls_session_threads(const struct mls_session *session);
+uint32_t mls_session_max_at_once(const struct mls_session *session);
 
 /* ---- Plans ------------------------------------------------------------------------------------------------------ */
 
@@ -111,11 +121,14 @@ struct mls_memory {
 
 /*
  * mls_session_plan: the plan for these input shapes, made or taken from the cache. `shapes` is parallel to the
- * interface's inputs (images: {1, channels, height, width}); NULL: the default shapes. The plan lives as long as the
- * session. Thread-safe.
+ * interface's inputs (images: {1, channels, height, width}); NULL: the default shapes. The plan lives until the caller
+ * releases it, and at most as long as the session; a session keeps the last eight that nobody holds. Thread-safe.
  */
 enum mls_status mls_session_plan(struct mls_session *session, const struct mls_shape *shapes, const struct mls_plan **ret_plan,
                                  struct mls_error *reterr);
+
+/* mls_session_release_plan: once for each mls_session_plan. A plan that was never released is never given up for others. */
+void mls_session_release_plan(struct mls_session *session, const struct mls_plan *plan);
 
 size_t mls_plan_step_count(const struct mls_plan *plan);
 const struct mls_step *mls_plan_step(const struct mls_plan *plan, size_t index);
@@ -148,7 +161,7 @@ struct mls_run_time {
     uint64_t other_ticks;     /* before the first and after the last: copies of inputs and outputs, states */
 };
 
-/* mls_run_create: memory for one prediction at a time on this plan. Borrows session and plan. */
+/* mls_run_create: memory for one prediction at a time on this plan. Borrows the session, holds the plan. */
 enum mls_status mls_run_create(struct mls_session *session, const struct mls_plan *plan, struct mls_run **ret_run,
                                struct mls_error *reterr);
 void mls_run_free(struct mls_run *run);
@@ -159,15 +172,38 @@ void mls_run_free(struct mls_run *run);
  */
 struct mls_tensor *mls_run_input(struct mls_run *run, size_t index);
 
-/* mls_run_predict: one prediction. observer and ret_time may be NULL. */
+/*
+ * mls_run_predict: one prediction. observer and ret_time may be NULL. Waits while as many predictions of the session run
+ * as it allows at once. STATE_BUSY: the run, or the states that it uses, are predicting already. Random numbers depend
+ * on the session's seed and on how many predictions the run has made, and on nothing else.
+ */
 enum mls_status mls_run_predict(struct mls_run *run, const struct mls_observer *observer, struct mls_run_time *ret_time,
                                 struct mls_error *reterr);
 
 /* mls_run_output: output `index` of the interface, valid until the next prediction; owned by the run. */
 const struct mls_tensor *mls_run_output(const struct mls_run *run, size_t index);
 
-/* mls_run_state: state `index` of the interface, zero after mls_run_create; owned by the run. */
+/*
+ * mls_run_back_output: output `index` of predictions to come is also left in the caller's memory, which has room for
+ * size_bytes and outlives the run or the next call for this output; NULL ends it. Where the plan allows it, and the
+ * memory is aligned to 64 bytes, the operation writes there itself. An output that has no room fails the prediction.
+ */
+enum mls_status mls_run_back_output(struct mls_run *run, size_t index, void *memory, size_t size_bytes,
+                                    struct mls_error *reterr);
+
+/* mls_run_state: state `index` of the interface, zero after mls_run_create; owned by the run or the states it uses. */
 struct mls_tensor *mls_run_state(struct mls_run *run, size_t index);
+
+/* ---- States that several runs use, as a cache that grows while the input shapes change ---- */
+
+struct mls_states;
+
+/* mls_states_create: all states of the session's function, zero. The caller frees them after the runs that use them. */
+enum mls_status mls_states_create(struct mls_session *session, struct mls_states **ret_states, struct mls_error *reterr);
+void mls_states_free(struct mls_states *states);
+
+/* mls_run_use_states: predictions to come read and change these; NULL: the run's own. Not during a prediction. */
+void mls_run_use_states(struct mls_run *run, struct mls_states *states);
 
 /* mls_run_cancel: makes a prediction in progress end with CANCELLED at its next operation; from any thread. */
 void mls_run_cancel(struct mls_run *run);
@@ -175,3 +211,6 @@ void mls_run_cancel(struct mls_run *run);
 /* mls_run_dynamic_bytes: highest bytes that values of unplanned size took in the last finished prediction; from any
  * thread. */
 uint64_t mls_run_dynamic_bytes(const struct mls_run *run);
+
+/* mls_run_memory_bytes: what this run has allocated for itself: arena, inputs, states, scratch; not what it shares. */
+uint64_t mls_run_memory_bytes(const struct mls_run *run);
