@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "kernels/fixed/fixed.h"
 #include "kernels/gemm/gemm_panel.h"
 
 /* Blocks of C for one task, chosen so that the panels and the sums of a task stay in a second-level cache of
@@ -128,6 +129,8 @@ static size_t bytes_of_thread(const struct plan *plan)
 size_t mls_gemm_scratch_bytes(const struct mls_kernels *kernels, const struct mls_gemm *gemm,
                               uint32_t threads)
 {
+    if (gemm->b.form == MLS_GEMM_FIXED)
+        return mls_fixed_scratch_bytes(kernels, gemm, threads);
     struct plan plan = make_plan(kernels->gemm, gemm, threads);
     return plan.a_ahead_bytes + plan.b_ahead_bytes + (size_t)threads * bytes_of_thread(&plan);
 }
@@ -365,6 +368,10 @@ static void load_ahead(struct job *job, struct mls_pool *pool, enum mls_gemm_sid
 void mls_gemm_run(const struct mls_kernels *kernels, struct mls_pool *pool, const struct mls_gemm *gemm,
                   void *scratch)
 {
+    if (gemm->b.form == MLS_GEMM_FIXED) {
+        mls_fixed_run(kernels, pool, gemm, scratch);
+        return;
+    }
     struct job job = {.kernels = kernels,
                       .gemm = gemm,
                       .plan = make_plan(kernels->gemm, gemm, mls_pool_threads(pool)),

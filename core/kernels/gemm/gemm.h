@@ -55,6 +55,7 @@ struct mls_gemm_kernels {
 enum mls_gemm_form {
     MLS_GEMM_STRIDED, /* a matrix in memory, any strides */
     MLS_GEMM_PACKED,  /* panels, made by mls_gemm_pack */
+    MLS_GEMM_FIXED,   /* B only: made by mls_fixed_pack (fixed.h) */
     MLS_GEMM_FILLED   /* B only: panels made block by block by a function (the columns of a convolution) */
 };
 

@@ -11,7 +11,9 @@
 #include "base/fp16.h"
 
 #define V_BYTES 64
+#if !defined(V_ISA) /* sets that add instructions to this one name themselves */
 #define V_ISA avx512
+#endif
 enum { V_LANES = 16 };
 
 typedef float vf __attribute__((vector_size(64)));
@@ -77,4 +79,20 @@ static inline vf v_load_fp16(const uint16_t *from)
 static inline void v_store_fp16(uint16_t *to, vf a)
 {
     _mm256_storeu_si256((__m256i *)(void *)to, _mm512_cvtps_ph((__m512)a, _MM_FROUND_TO_NEAREST_INT));
+}
+static inline vi vi_max(vi a, vi b)
+{
+    return (vi)_mm512_max_epi32((__m512i)a, (__m512i)b);
+}
+static inline int32_t vi_fold_max(vi a)
+{
+    return _mm512_reduce_max_epi32((__m512i)a);
+}
+static inline vi v_to_int_near(vf a)
+{
+    return (vi)_mm512_cvtps_epi32((__m512)a);
+}
+static inline void v_store_int16(int16_t *to, vi a)
+{
+    _mm256_storeu_si256((__m256i *)(void *)to, _mm512_cvtepi32_epi16((__m512i)a));
 }

@@ -111,3 +111,30 @@ static inline void v_store_fp16(uint16_t *to, vf a)
     for (int i = 0; i < V_LANES; i++)
         to[i] = mls_fp32_to_fp16(a[i]);
 }
+
+/* The larger of each lane, and of all lanes. */
+static inline vi vi_max(vi a, vi b)
+{
+    vi larger = a > b;
+    return (a & larger) | (b & ~larger);
+}
+static inline int32_t vi_fold_max(vi a)
+{
+    int32_t result = a[0];
+    for (int i = 1; i < V_LANES; i++)
+        result = result > a[i] ? result : a[i];
+    return result;
+}
+
+/* To the nearest integer, halves to even, in the range of int32_t. */
+static inline vi v_to_int_near(vf a)
+{
+    return v_to_int(v_round(a));
+}
+
+/* The lower 16 bits of each lane; values are in the range of int16_t. */
+static inline void v_store_int16(int16_t *to, vi a)
+{
+    for (int i = 0; i < V_LANES; i++)
+        to[i] = (int16_t)a[i];
+}
