@@ -8,7 +8,8 @@
 struct mls_pool;
 
 /*
- * mls_pool_create: `threads` in all, the caller of mls_pool_for included; 1 starts none. Waiting threads spin
+ * mls_pool_create: `threads` in all, the caller of mls_pool_for included; 1 starts none. Those that it starts are
+ * named "mls-compute-N", which the sampler of stacks relies on. Waiting threads spin
  * for some tens of microseconds before they sleep, unless they outnumber `processors`. NULL when out of
  * resources.
  */
