@@ -100,6 +100,7 @@ static enum mls_status prepare(struct mls_loader *loader, struct worker *workers
                                      .recorder = mls_recorder_create(0)};
         if (!workers[i].recorder)
             return mls_fail(reterr, MLS_ERR_MEMORY, "cannot prepare the measurement: out of memory");
+        mls_recorder_set_counters(workers[i].recorder, options->counters);
         workers[i].run = mls_loader_result(loader)->run;
         if (!i)
             continue;
@@ -164,6 +165,11 @@ enum mls_status mls_measure(struct mls_loader *loader, const struct mls_measure_
     if (!workers)
         return mls_fail(reterr, MLS_ERR_MEMORY, "cannot prepare the measurement: out of memory");
     atomic_bool failed = false;
+    if (options->counters && n > 1) {
+        free(workers);
+        return mls_fail(reterr, MLS_ERR_USAGE,
+                        "cannot count for each operation while several predictions run at once");
+    }
     enum mls_status status = prepare(loader, workers, n, options, profile, &failed, reterr);
     if (!status) {
         struct mls_run_time time;

@@ -6,6 +6,7 @@
 
 #include "core/clock.h"
 #include "ring.h"
+#include "sampler/join.h"
 #include "series.h"
 
 enum {
@@ -34,6 +35,9 @@ struct mls_profile {
     const struct mls_plan *plan;
     struct mls_profile_options options;
     struct mls_roofline roofline;
+    struct mls_hot *hot;    /* or NULL */
+    struct hot_span *spans; /* of the prediction at hand, for `hot` */
+    size_t spans_capacity;
     const struct mls_clock *clock;
     struct step_record *steps;
     size_t n_steps;
@@ -134,6 +138,7 @@ void mls_profile_free(struct mls_profile *profile)
     free(profile->scratch);
     free(profile->trace);
     free(profile->trace_predictions);
+    free(profile->spans);
     free(profile);
 }
 
@@ -234,6 +239,7 @@ static bool keep_trace(struct mls_profile *profile, const struct mls_recorder *r
     }
     profile->trace_predictions[profile->n_trace_predictions++] = (struct mls_trace_prediction){
         .recorder = index,
+        .thread = mls_recorder_thread(recorder),
         .prediction = prediction->number,
         .timed = prediction->timed,
         .begin_ns = mls_clock_to_ns(profile->clock, prediction->time.begin_ticks),
@@ -265,6 +271,35 @@ static bool find_recorder(struct mls_profile *profile, const struct mls_recorder
     return true;
 }
 
+/* Samples of stacks find the steps in which they were taken. False when out of memory: they stay nobody's. */
+static bool join_hot(struct mls_profile *profile, const struct mls_recorder *recorder,
+                     const struct ring_prediction *prediction)
+{
+    size_t n = prediction->end_event - prediction->first_event;
+    if (n > profile->spans_capacity) {
+        struct hot_span *spans = reallocarray(profile->spans, n, sizeof *spans);
+        if (!spans)
+            return false;
+        profile->spans = spans;
+        profile->spans_capacity = n;
+    }
+    for (size_t i = 0; i < n; i++) {
+        const struct mls_event *event = ring_event(recorder, prediction->first_event + i);
+        profile->spans[i] = (struct hot_span){.step = event->step,
+                                              .begin_ns = mls_clock_to_ns(profile->clock, event->begin_ticks),
+                                              .end_ns = mls_clock_to_ns(profile->clock, event->end_ticks)};
+    }
+    hot_join(profile->hot, &(struct hot_prediction){
+                               .thread = mls_recorder_thread(recorder),
+                               .timed = prediction->timed,
+                               .alone = profile->n_recorders == 1,
+                               .begin_ns = mls_clock_to_ns(profile->clock, prediction->time.begin_ticks),
+                               .end_ns = mls_clock_to_ns(profile->clock, prediction->time.end_ticks),
+                               .spans = profile->spans,
+                               .n_spans = n});
+    return true;
+}
+
 bool mls_profile_collect(struct mls_profile *profile, struct mls_recorder *recorder)
 {
     uint32_t index;
@@ -283,10 +318,17 @@ bool mls_profile_collect(struct mls_profile *profile, struct mls_recorder *recor
             }
         }
         ok = keep_trace(profile, recorder, index, prediction) && ok;
+        if (profile->hot)
+            ok = join_hot(profile, recorder, prediction) && ok;
         profile->n_folds++;
     }
     profile->lost[index] = mls_recorder_lost(recorder);
     return ok;
+}
+
+void mls_profile_set_hot(struct mls_profile *profile, struct mls_hot *hot)
+{
+    profile->hot = hot;
 }
 
 void mls_profile_set_roofline(struct mls_profile *profile, struct mls_roofline roofline)

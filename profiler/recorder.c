@@ -3,6 +3,7 @@
 #include <stdalign.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "ring.h"
 
@@ -27,6 +28,9 @@ struct mls_recorder {
     size_t skipped; /* events of this prediction that found no room */
     size_t largest; /* events of the largest prediction so far */
     uint32_t number;
+    struct mls_counters *counters; /* or NULL */
+    bool counting;                 /* in this prediction */
+    uint32_t thread;               /* visible to the other thread with the first prediction */
     struct ring_prediction *predictions;
 
     /* written by the predicting thread, read by the other */
@@ -71,6 +75,8 @@ void mls_recorder_free(struct mls_recorder *recorder)
 static void record_step(void *user, uint32_t step, uint64_t begin_ticks, uint64_t end_ticks)
 {
     struct mls_recorder *recorder = user;
+    if (recorder->counting)
+        mls_counters_step(recorder->counters, step);
     if (recorder->written == recorder->limit) {
         recorder->skipped++;
         return;
@@ -123,9 +129,14 @@ enum mls_status mls_recorder_predict(struct mls_recorder *recorder, struct mls_r
     size_t taken = atomic_load_explicit(&recorder->events_taken, memory_order_acquire);
     if (recorder->largest > recorder->n_events && taken == recorder->written)
         grow(recorder);
+    if (!recorder->thread)
+        recorder->thread = (uint32_t)gettid();
     size_t begin = recorder->written;
     recorder->limit = taken + recorder->n_events;
     recorder->skipped = 0;
+    recorder->counting = recorder->counters && timed;
+    if (recorder->counting)
+        mls_counters_begin(recorder->counters);
     const struct mls_observer observer = {.user = recorder, .step = record_step};
     struct mls_run_time time;
     enum mls_status status = mls_run_predict(run, &observer, &time, reterr);
@@ -138,6 +149,16 @@ enum mls_status mls_recorder_predict(struct mls_recorder *recorder, struct mls_r
     if (ret_time)
         *ret_time = time;
     return MLS_OK;
+}
+
+void mls_recorder_set_counters(struct mls_recorder *recorder, struct mls_counters *counters)
+{
+    recorder->counters = counters;
+}
+
+uint32_t mls_recorder_thread(const struct mls_recorder *recorder)
+{
+    return recorder->thread;
 }
 
 uint64_t mls_recorder_lost(const struct mls_recorder *recorder)

@@ -28,6 +28,24 @@ bool export_cost_known(const struct mls_step *step);
 /* export_fused_name: the i-th operation of the model that the step executed. */
 const char *export_fused_name(const struct mls_document *document, const struct mls_step *step, uint32_t i);
 
+/*
+ * One stack: function, blocks, type, name of an operation and, where stacks were sampled, the functions below
+ * it. Without samples: `ns` is the operation's measured time in all predictions and `count` its runs; with
+ * them: CPU time on all threads, and samples. Borrowed while it is taken.
+ */
+struct export_stack {
+    const char *const *frames; /* outermost first */
+    size_t depth;
+    const struct mls_step *step;
+    uint64_t count;
+    uint64_t ns;
+};
+
+typedef bool export_take_stack(void *user, const struct export_stack *stack);
+
+/* export_stacks: all stacks; false when out of memory or when `take` says so. */
+bool export_stacks(const struct mls_document *document, export_take_stack *take, void *user);
+
 #define X(name, help) \
     bool export_##name(const struct mls_document *document, const struct mls_writer *writer);
 #include "exporters.def"

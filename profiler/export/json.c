@@ -121,6 +121,64 @@ static void set_note(json_t *op, const struct mls_step_note *note)
     json_object_set_new(op, "reasons", reasons);
 }
 
+enum { HOT_FUNCTIONS_MAX = 20 };
+
+/* The functions that a step spends its CPU time in; null when stacks were not sampled. */
+static json_t *hot_block(struct mls_hot *hot, uint32_t step)
+{
+    if (!hot)
+        return json_null();
+    struct mls_hot_function functions[HOT_FUNCTIONS_MAX];
+    size_t n = mls_hot_functions(hot, step, functions, HOT_FUNCTIONS_MAX);
+    json_t *block = json_array();
+    for (size_t i = 0; i < n && i < HOT_FUNCTIONS_MAX; i++)
+        json_array_append_new(block,
+                              json_pack("{s:o, s:I, s:I, s:I}", "function", mls_json_text(functions[i].name),
+                                        "samples", (json_int_t)functions[i].samples, "self_cpu_ns",
+                                        (json_int_t)functions[i].self_ns, "total_cpu_ns",
+                                        (json_int_t)functions[i].total_ns));
+    return block;
+}
+
+/* Means for one execution; null when nothing was counted, or this counter is not there. */
+static json_t *counters_block(const struct mls_counters *counters, const struct export_row *row)
+{
+    if (!counters)
+        return json_null();
+    json_t *block = json_object();
+    for (enum mls_counter i = 0; i < MLS_COUNTER_COUNT; i++) {
+        bool known = !mls_counters_missing(counters, i) && row->stats.time.runs;
+        double mean =
+            known ? (double)mls_counters_sum(counters, row->step->index, i) / (double)row->stats.time.runs
+                  : 0;
+        json_object_set_new(block, mls_counter_name(i), known ? mls_json_number(mean) : json_null());
+    }
+    return block;
+}
+
+/* Which counters there are, and why the others are not: name to reason, or null. */
+static json_t *counter_reasons(const struct mls_counters *counters)
+{
+    if (!counters)
+        return json_null();
+    json_t *block = json_object();
+    for (enum mls_counter i = 0; i < MLS_COUNTER_COUNT; i++)
+        json_object_set_new(block, mls_counter_name(i), mls_json_text(mls_counters_missing(counters, i)));
+    return block;
+}
+
+static json_t *sampling_block(const struct mls_hot *hot)
+{
+    if (!hot)
+        return json_null();
+    struct mls_hot_totals totals = mls_hot_totals(hot);
+    return json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "source", totals.source, "samples",
+                     (json_int_t)totals.samples, "in_ops_cpu_ns", (json_int_t)totals.in_steps_ns,
+                     "between_ops_cpu_ns", (json_int_t)totals.between_ns, "elsewhere_cpu_ns",
+                     (json_int_t)totals.elsewhere_ns, "ambiguous_cpu_ns", (json_int_t)totals.ambiguous_ns,
+                     "lost", (json_int_t)totals.lost, "own_ns", (json_int_t)totals.own_ns);
+}
+
 static json_t *op_block(const struct mls_document *document, const struct export_row *row)
 {
     const struct mls_step *step = row->step;
@@ -145,6 +203,8 @@ static json_t *op_block(const struct mls_document *document, const struct export
     for (uint32_t i = 0; i < step->n_fused; i++)
         json_array_append_new(fused, mls_json_text(export_fused_name(document, step, i)));
     json_object_set_new(op, "fused", fused);
+    json_object_set_new(op, "counters", counters_block(document->counters, row));
+    json_object_set_new(op, "hot", hot_block(document->hot, step->index));
     return op;
 }
 
@@ -171,6 +231,8 @@ bool export_json(const struct mls_document *document, const struct mls_writer *w
     json_object_set_new(root, "predict", predict_block(document->profile));
     json_object_set_new(root, "wall", wall_block(document->profile));
     json_object_set_new(root, "memory", memory_block(&document->memory));
+    json_object_set_new(root, "sampling", sampling_block(document->hot));
+    json_object_set_new(root, "counters_missing", counter_reasons(document->counters));
     json_object_set_new(root, "ops", ops);
     json_object_set_new(root, "findings",
                         document->findings ? json_deep_copy(document->findings) : json_array());

@@ -175,6 +175,94 @@ static bool write_types(const struct view *view, const struct export_rows *rows)
     return ok;
 }
 
+enum { HOT_STEPS_MAX = 10, HOT_FUNCTIONS_MAX = 4 };
+
+/* The functions inside the operations that take most. */
+static bool write_hot(const struct view *view, const struct export_rows *rows)
+{
+    static const struct mls_column columns[] = {{.title = "operation", .max_width = 40},
+                                                {.title = "function", .max_width = 48},
+                                                {.title = "samples", .right = true},
+                                                {.title = "own CPU", .right = true},
+                                                {.title = "of all", .right = true}};
+    struct mls_hot *hot = view->document->hot;
+    if (!hot)
+        return true;
+    struct mls_hot_totals totals = mls_hot_totals(hot);
+    struct mls_table *table =
+        mls_table_create(columns, sizeof columns / sizeof columns[0], view->style->ascii);
+    if (!table)
+        return false;
+    for (size_t i = 0, shown = 0; i < rows->n_rows && shown < HOT_STEPS_MAX; i++) {
+        struct mls_hot_function functions[HOT_FUNCTIONS_MAX];
+        size_t n = mls_hot_functions(hot, rows->rows[i].step->index, functions, HOT_FUNCTIONS_MAX);
+        shown += n > 0;
+        for (size_t j = 0; j < n && j < HOT_FUNCTIONS_MAX && functions[j].samples; j++) {
+            char text[MLS_TEXT_BYTES];
+            mls_table_cell(table, "%s", j ? "" : rows->rows[i].step->name);
+            mls_table_cell(table, "%s", functions[j].name);
+            mls_table_cell(table, "%llu", (unsigned long long)functions[j].samples);
+            add_duration(view, table, true, functions[j].self_ns);
+            mls_table_cell(table, "%s",
+                           mls_text_percent((double)functions[j].self_ns /
+                                                (double)(totals.in_steps_ns ? totals.in_steps_ns : 1),
+                                            text));
+        }
+    }
+    char own[MLS_TEXT_BYTES], between[MLS_TEXT_BYTES];
+    bool ascii = view->style->ascii;
+    bool ok = mls_write(view->writer, "\n") &&
+              mls_table_write(table, view->style->columns, view->style->color, view->writer) &&
+              mls_writef(view->writer, "%llu stacks (%s), %s between operations",
+                         (unsigned long long)totals.samples, totals.source,
+                         mls_text_duration(totals.between_ns, ascii, between));
+    if (ok && totals.own_ns)
+        ok = mls_writef(view->writer, ", taking them cost %s", mls_text_duration(totals.own_ns, ascii, own));
+    if (ok && totals.ambiguous_ns)
+        ok = mls_writef(view->writer, "; %s on threads that several predictions share: nobody's",
+                        mls_text_duration(totals.ambiguous_ns, ascii, own));
+    if (ok && totals.lost)
+        ok = mls_writef(view->writer, "; %llu stacks were lost", (unsigned long long)totals.lost);
+    mls_table_free(table);
+    return ok && mls_write(view->writer, "\n");
+}
+
+/* Means of one execution, for the operations that take most. */
+static bool write_counters(const struct view *view, const struct export_rows *rows)
+{
+    const struct mls_counters *counters = view->document->counters;
+    if (!counters)
+        return true;
+    struct mls_column columns[1 + MLS_COUNTER_COUNT] = {{.title = "operation", .max_width = 40}};
+    for (enum mls_counter i = 0; i < MLS_COUNTER_COUNT; i++)
+        columns[1 + i] = (struct mls_column){.title = mls_counter_heading(i), .right = true};
+    struct mls_table *table = mls_table_create(columns, 1 + MLS_COUNTER_COUNT, view->style->ascii);
+    if (!table)
+        return false;
+    for (size_t i = 0; i < rows->n_rows && i < HOT_STEPS_MAX; i++) {
+        const struct export_row *row = &rows->rows[i];
+        mls_table_cell(table, "%s", row->step->name);
+        for (enum mls_counter j = 0; j < MLS_COUNTER_COUNT; j++) {
+            if (mls_counters_missing(counters, j) || !row->stats.time.runs)
+                mls_table_cell(table, "%s", "n/a");
+            else
+                mls_table_cell(table, "%.4g",
+                               (double)mls_counters_sum(counters, row->step->index, j) /
+                                   (double)row->stats.time.runs);
+        }
+    }
+    bool ok = mls_write(view->writer, "\n") &&
+              mls_table_write(table, view->style->columns, view->style->color, view->writer) &&
+              mls_write(view->writer,
+                        "counted in user mode on all threads, from the end of the operation before\n");
+    for (enum mls_counter i = 0; ok && i < MLS_COUNTER_COUNT; i++)
+        if (mls_counters_missing(counters, i))
+            ok = mls_writef(view->writer, "%s: n/a: %s\n", mls_counter_name(i),
+                            mls_counters_missing(counters, i));
+    mls_table_free(table);
+    return ok;
+}
+
 static bool write_latency(const struct view *view)
 {
     const struct mls_profile *profile = view->document->profile;
@@ -243,7 +331,8 @@ bool mls_export_table(const struct mls_document *document, const struct mls_tabl
     if (!export_walk(document, style->run_order ? EXPORT_RUN_ORDER : EXPORT_HOTTEST_FIRST, &rows))
         return false;
     bool ok = write_heading(&view) && write_operations(&view, &rows) && write_types(&view, &rows) &&
-              write_latency(&view) && write_wall(&view) && write_memory(&view);
+              write_hot(&view, &rows) && write_counters(&view, &rows) && write_latency(&view) &&
+              write_wall(&view) && write_memory(&view);
     free(rows.rows);
     return ok;
 }

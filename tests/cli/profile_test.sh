@@ -23,6 +23,24 @@ grep -q '"traceEvents"' "$work/trace.json" || complain "the trace holds no trace
 grep -qE '^main;[^ ].* [0-9]+$' "$work/stacks" || complain "the folded stacks"
 [ -z "$(ls "$work" | grep -E 'trace.json\.|stacks\.')" ] || complain "partial files were left"
 
+expect 0 "$MLSCOPE" profile "$demo" --runs 3 --folded "$work/both" --folded-base "$work/stacks" --quiet
+grep -qE '^main;[^ ].* [1-9][0-9]* [1-9][0-9]*$' "$work/both" || complain "the differential folded stacks"
+expect 2 "$MLSCOPE" profile "$demo" --runs 3 --folded-base "$work/stacks" --quiet
+expect 3 "$MLSCOPE" profile "$demo" --runs 3 --folded "$work/both" --folded-base "$work/nowhere" --quiet
+expect 0 "$MLSCOPE" profile "$demo" --runs 3 --speedscope "$work/speedscope" --pprof "$work/pprof" --quiet
+[ -s "$work/speedscope" ] && [ -s "$work/pprof" ] || complain "stacks for speedscope and pprof"
+
+# Below the operation: stacks, and counters where there are any.
+expect 0 "$MLSCOPE" profile "$demo" --runs 50 --min-seconds 0.3 --sample --json
+has_keys sampling source samples in_ops_cpu_ns counters_missing hot function self_cpu_ns
+grep -q '"function": "[a-z_0-9]*__[a-z0-9]*"' "$work/.out" || complain "no kernel among the sampled functions"
+expect 0 "$MLSCOPE" profile "$demo" --runs 20 --counters --json
+has_keys counters cycles page_faults cpu_ns
+expect 2 "$MLSCOPE" profile "$demo" --runs 5 --sample-rate 0 --quiet
+expect 2 "$MLSCOPE" profile "$demo" --runs 5 --counters --concurrency 2 --quiet
+expect 2 "$MLSCOPE" profile --key-file "tests/demo/digits.key" "tests/demo/digits.sealed" --perf "$work/perf.data" --quiet
+[ ! -e "$work/perf.data" ] || complain "perf wrote about a sealed model"
+
 expect 0 "$MLSCOPE" profile "$demo" --runs 5 --ascii
 LC_ALL=C grep -q '[^ -~]' "$work/.out" && complain "characters outside ASCII with --ascii"
 has_out "wall "

@@ -1,5 +1,8 @@
+#include <errno.h>
 #include <jansson.h>
 #include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
 
 #include "cli/annotate.h"
 #include "cli/cli.h"
@@ -8,6 +11,7 @@
 #include "cli/outfile.h"
 #include "profiler/export.h"
 #include "profiler/measure.h"
+#include "profiler/perf.h"
 
 enum {
     RUNS_DEFAULT = 50,
@@ -24,9 +28,14 @@ struct work {
     struct mls_measure_options measure;
     uint64_t top;
     double max_ratio;
+    double sample_rate_hz;
     enum mls_compute_units setting;
     const struct mls_placement_profile *hardware;
     struct opened opened;
+    struct mls_sampler *sampler;   /* outlives the threads that it sampled */
+    struct mls_counters *counters; /* opened before the load, so that compute threads inherit them */
+    struct mls_perf *perf;
+    struct mls_hot *hot;
     struct mls_profile *profile;
     struct mls_memory_use memory;
     struct mls_environment environment;
@@ -44,6 +53,7 @@ static enum mls_status read_options(struct work *work, struct mls_error *reterr)
         .runs = RUNS_DEFAULT, .warmup = WARMUP_DEFAULT, .stop = interrupt_flag()};
     work->top = TOP_DEFAULT;
     work->max_ratio = 1.05;
+    work->sample_rate_hz = MLS_SAMPLER_RATE_HZ;
     uint64_t concurrency = 1;
     const struct {
         enum option option;
@@ -56,11 +66,9 @@ static enum mls_status read_options(struct work *work, struct mls_error *reterr)
     const struct {
         enum option option;
         double *value;
-    } numbers[] = {{OPTION_MIN_SECONDS, &measure->min_seconds},
-                   {OPTION_MAX_SECONDS, &measure->max_seconds},
-                   {OPTION_DELAY, &measure->delay_ms},
-                   {OPTION_RATE, &measure->rate_hz},
-                   {OPTION_MAX_RATIO, &work->max_ratio}};
+    } numbers[] = {{OPTION_MIN_SECONDS, &measure->min_seconds}, {OPTION_MAX_SECONDS, &measure->max_seconds},
+                   {OPTION_DELAY, &measure->delay_ms},          {OPTION_RATE, &measure->rate_hz},
+                   {OPTION_SAMPLE_RATE, &work->sample_rate_hz}, {OPTION_MAX_RATIO, &work->max_ratio}};
     enum mls_status status = MLS_OK;
     for (size_t i = 0; !status && i < sizeof counts / sizeof counts[0]; i++)
         status = arguments_count(arguments, counts[i].option, counts[i].low, counts[i].high, counts[i].value,
@@ -74,22 +82,84 @@ static enum mls_status read_options(struct work *work, struct mls_error *reterr)
                   arguments_has(arguments, OPTION_MARKDOWN);
     if (!status && formats > 1)
         status = mls_fail(reterr, MLS_ERR_USAGE, "--json, --csv and --markdown exclude each other");
+    const char *base = arguments_text(arguments, OPTION_FOLDED_BASE);
+    if (!status && base && !arguments_has(arguments, OPTION_FOLDED))
+        status = mls_fail(reterr, MLS_ERR_USAGE, "--folded-base goes with --folded");
+    if (!status && base && access(base, R_OK))
+        status = mls_fail(reterr, MLS_ERR_NOT_FOUND, "cannot read %s: %s", base, strerror(errno));
+    if (!status && arguments_has(arguments, OPTION_SAMPLE) && arguments_has(arguments, OPTION_PERF))
+        status = mls_fail(reterr, MLS_ERR_USAGE, "--sample and --perf exclude each other");
     if (!status && arguments_has(arguments, OPTION_MAX_RATIO) && !arguments_has(arguments, OPTION_BASELINE))
         status = mls_fail(reterr, MLS_ERR_USAGE, "--max-ratio goes with --baseline");
     return status;
 }
 
+/* perf's file names what runs: not while content is open that was sealed. */
+static enum mls_status start_perf(struct work *work, const char *path, struct mls_error *reterr)
+{
+    if (!mls_package_info(work->opened.loaded->package)->sealed)
+        return mls_perf_start(work->sample_rate_hz, path, &work->perf, reterr);
+    mls_fail(reterr, MLS_ERR_USAGE, "cannot run perf on a sealed model: perf writes what it sees to a file");
+    mls_error_hint(reterr, "--sample keeps everything in memory");
+    return MLS_ERR_USAGE;
+}
+
+static enum mls_status start_sampling(struct work *work, struct mls_error *reterr)
+{
+    const char *perf_path = arguments_text(work->arguments, OPTION_PERF);
+    bool sample =
+        arguments_has(work->arguments, OPTION_SAMPLE) || arguments_has(work->arguments, OPTION_SAMPLE_RATE);
+    struct mls_error error;
+    if (perf_path) {
+        enum mls_status status = start_perf(work, perf_path, reterr);
+        if (status)
+            return status;
+    } else if (!sample) {
+        return MLS_OK;
+    } else if (mls_sampler_start(work->sample_rate_hz, &work->sampler, &error)) {
+        if (error.status == MLS_ERR_USAGE)
+            return mls_fail(reterr, error.status, "%s", error.text);
+        console_note(work->console, "%s; the profile goes on without", error.text);
+        return MLS_OK;
+    }
+    work->hot = mls_hot_create(work->sampler);
+    if (!work->hot)
+        return mls_fail(reterr, MLS_ERR_MEMORY, "cannot sample stacks: out of memory");
+    if (work->sampler)
+        mls_profile_set_hot(work->profile, work->hot);
+    return MLS_OK;
+}
+
+/* Ends what samples, on every way out. */
+static enum mls_status stop_sampling(struct work *work, bool wanted, struct mls_error *reterr)
+{
+    if (work->sampler)
+        mls_sampler_stop(work->sampler);
+    struct mls_perf *perf = work->perf;
+    work->perf = NULL;
+    return perf ? mls_perf_stop(perf, work->profile, wanted ? work->hot : NULL, reterr) : MLS_OK;
+}
+
 static enum mls_status measure(struct work *work, struct mls_error *reterr)
 {
     const struct mls_loaded *loaded = work->opened.loaded;
-    bool traced = arguments_has(work->arguments, OPTION_TRACE);
+    bool traced = arguments_has(work->arguments, OPTION_TRACE) || arguments_has(work->arguments, OPTION_PERF);
     const struct mls_profile_options options = {.max_trace_events = traced ? TRACE_EVENTS_MAX : 0};
     enum mls_status status = mls_profile_create(loaded->plan, &options, &work->profile, reterr);
+    if (!status)
+        status = start_sampling(work, reterr);
     if (status)
         return status;
+    work->measure.counters = work->counters;
+    if (work->counters && !mls_counters_reserve(work->counters, mls_plan_step_count(loaded->plan)))
+        return mls_fail(reterr, MLS_ERR_MEMORY, "cannot count: out of memory");
     interrupt_watch(NULL, loaded->run);
     status = mls_measure(work->opened.loader, &work->measure, work->profile, reterr);
     interrupt_watch(NULL, NULL);
+    struct mls_error ignored;
+    enum mls_status stopped = stop_sampling(work, !status, status ? &ignored : reterr);
+    if (!status)
+        status = stopped;
     work->memory = mls_memory_read(loaded->plan, loaded->run); /* before this report takes any itself */
     if (!status)
         mls_profile_set_roofline(work->profile, mls_roofline_measure(mls_session_isa(loaded->session),
@@ -130,6 +200,9 @@ static void fill_document(struct work *work)
     work->document = (struct mls_document){.environment = &work->environment,
                                            .loaded = loaded,
                                            .profile = work->profile,
+                                           .hot = work->hot,
+                                           .counters = work->counters,
+                                           .folded_base = arguments_text(work->arguments, OPTION_FOLDED_BASE),
                                            .memory = work->memory,
                                            .random_seed = work->opened.options.random_seed,
                                            .notes = work->notes,
@@ -178,8 +251,17 @@ static enum mls_status write_out(struct work *work, struct mls_error *reterr)
     /* What went wrong on standard output itself is told by console_finish. */
     if (!ok && !console->write_errno)
         return mls_fail(reterr, MLS_ERR_MEMORY, "cannot write the profile: out of memory");
-    enum mls_status status = write_file(work, OPTION_TRACE, "trace", reterr);
-    return status ? status : write_file(work, OPTION_FOLDED, "folded", reterr);
+    static const struct {
+        enum option option;
+        const char *exporter;
+    } files[] = {{OPTION_TRACE, "trace"},
+                 {OPTION_FOLDED, "folded"},
+                 {OPTION_SPEEDSCOPE, "speedscope"},
+                 {OPTION_PPROF, "pprof"}};
+    enum mls_status status = MLS_OK;
+    for (size_t i = 0; !status && i < sizeof files / sizeof files[0]; i++)
+        status = write_file(work, files[i].option, files[i].exporter, reterr);
+    return status;
 }
 
 static enum mls_status check_gate(struct work *work, struct mls_error *reterr)
@@ -204,6 +286,11 @@ int verb_profile(const struct arguments *arguments, struct console *console)
     enum mls_status status = read_options(&work, &error);
     if (!status)
         status = open_options(arguments, &work.opened, &error);
+    if (!status && arguments_has(arguments, OPTION_COUNTERS)) {
+        work.counters = mls_counters_open();
+        if (!work.counters)
+            status = mls_fail(&error, MLS_ERR_MEMORY, "cannot count: out of memory");
+    }
     if (!status)
         status = open_model(&work.opened, MLS_LOAD_ALL, &error);
     if (!status)
@@ -220,6 +307,9 @@ int verb_profile(const struct arguments *arguments, struct console *console)
     free(work.notes);
     mls_placement_free(work.placement);
     mls_profile_free(work.profile);
+    mls_hot_free(work.hot);
     open_close(&work.opened);
+    mls_sampler_free(work.sampler);
+    mls_counters_close(work.counters);
     return status ? console_error(&error) : 0;
 }

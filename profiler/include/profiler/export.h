@@ -7,7 +7,9 @@
 #include <stdint.h>
 
 #include "core/model.h"
+#include "profiler/counters.h"
 #include "profiler/environment.h"
+#include "profiler/hot.h"
 #include "profiler/loader.h"
 #include "profiler/memory.h"
 #include "profiler/profile.h"
@@ -27,6 +29,9 @@ struct mls_document {
     const struct mls_environment *environment;
     const struct mls_loaded *loaded;
     const struct mls_profile *profile;
+    struct mls_hot *hot;     /* sampled stacks, or NULL */
+    const char *folded_base; /* earlier folded stacks: those written now become differential; or NULL */
+    const struct mls_counters *counters; /* counted for each step, or NULL */
     struct mls_memory_use memory;
     uint64_t random_seed;
     const char *flags;                 /* the command line, or NULL */

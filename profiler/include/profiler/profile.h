@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "core/session.h"
+#include "profiler/hot.h"
 #include "profiler/recorder.h"
 #include "profiler/roofline.h"
 
@@ -36,6 +37,10 @@ void mls_profile_free(struct mls_profile *profile);
  * memory: what could not be kept is counted as lost. Several recorders of one plan may go into one profile.
  */
 bool mls_profile_collect(struct mls_profile *profile, struct mls_recorder *recorder);
+
+/* mls_profile_set_hot: from now on, collecting also joins the samples of `hot` to the steps; borrowed, NULL
+ * ends it. */
+void mls_profile_set_hot(struct mls_profile *profile, struct mls_hot *hot);
 
 /* mls_profile_set_roofline: the limits from which `bound` is told; until then it is not known. */
 void mls_profile_set_roofline(struct mls_profile *profile, struct mls_roofline roofline);
@@ -128,6 +133,7 @@ double mls_profile_rate(const struct mls_profile *profile);
 /* One kept prediction and one kept event of the trace, in nanoseconds of CLOCK_MONOTONIC. */
 struct mls_trace_prediction {
     uint32_t recorder; /* index in order of first collection */
+    uint32_t thread;   /* the kernel's id of the thread that predicted */
     uint32_t prediction;
     bool timed;
     uint64_t begin_ns;

@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "core/session.h"
+#include "profiler/counters.h"
 
 /* One execution of a step. */
 struct mls_event {
@@ -35,6 +36,13 @@ void mls_recorder_free(struct mls_recorder *recorder);
  */
 enum mls_status mls_recorder_predict(struct mls_recorder *recorder, struct mls_run *run, bool timed,
                                      struct mls_run_time *ret_time, struct mls_error *reterr);
+
+/* mls_recorder_set_counters: reads `counters` after each step of a timed prediction; borrowed, NULL ends it.
+ * Between predictions. */
+void mls_recorder_set_counters(struct mls_recorder *recorder, struct mls_counters *counters);
+
+/* mls_recorder_thread: the kernel's id of the thread that predicts; 0 before its first prediction. */
+uint32_t mls_recorder_thread(const struct mls_recorder *recorder);
 
 /* mls_recorder_lost: events that found no room so far; from any thread. */
 uint64_t mls_recorder_lost(const struct mls_recorder *recorder);

@@ -3,8 +3,10 @@
 
 #include <jansson.h>
 #include <stdlib.h>
+#include <zlib.h>
 
 #include "fake_run.h"
+#include "pprof.pb-c.h"
 #include "profiler/export.h"
 
 enum mls_isa mls_session_isa(const struct mls_session *session)
@@ -169,6 +171,54 @@ static void folded_stacks_hold_no_separators_in_frames(void **state)
     free(text.bytes);
 }
 
+static void speedscope_weights_are_as_many_as_samples(void **state)
+{
+    (void)state;
+    json_t *root = parse("speedscope");
+    const json_t *profile = json_array_get(json_object_get(root, "profiles"), 0);
+    const json_t *samples = json_object_get(profile, "samples");
+    const json_t *weights = json_object_get(profile, "weights");
+    size_t n_frames = json_array_size(json_object_get(json_object_get(root, "shared"), "frames"));
+    assert_int_equal(json_array_size(samples), FAKE_STEPS);
+    assert_int_equal(json_array_size(weights), FAKE_STEPS);
+    json_int_t sum = 0;
+    for (size_t i = 0; i < FAKE_STEPS; i++) {
+        const json_t *sample = json_array_get(samples, i);
+        for (size_t j = 0; j < json_array_size(sample); j++)
+            assert_in_range(json_integer_value(json_array_get(sample, j)), 0, n_frames - 1);
+        sum += json_integer_value(json_array_get(weights, i));
+    }
+    assert_int_equal(json_integer_value(json_object_get(profile, "endValue")), sum);
+    json_decref(root);
+}
+
+static void pprof_refers_to_what_it_holds(void **state)
+{
+    (void)state;
+    struct text text = export_as("pprof", MLS_OK);
+    uint8_t bytes[65536];
+    z_stream stream = {.next_in = (Bytef *)text.bytes,
+                       .avail_in = (uInt)text.length,
+                       .next_out = bytes,
+                       .avail_out = sizeof bytes};
+    assert_int_equal(inflateInit2(&stream, 15 + 16), Z_OK);
+    assert_int_equal(inflate(&stream, Z_FINISH), Z_STREAM_END);
+    Pprof__Profile *profile = pprof__profile__unpack(NULL, stream.total_out, bytes);
+    inflateEnd(&stream);
+    assert_non_null(profile);
+    assert_string_equal(profile->string_table[0], "");
+    assert_int_equal(profile->n_sample, FAKE_STEPS);
+    for (size_t i = 0; i < profile->n_sample; i++) {
+        assert_int_equal(profile->sample[i]->n_value, profile->n_sample_type);
+        for (size_t j = 0; j < profile->sample[i]->n_location_id; j++)
+            assert_in_range(profile->sample[i]->location_id[j], 1, profile->n_location);
+    }
+    for (size_t i = 0; i < profile->n_function; i++)
+        assert_in_range(profile->function[i]->name, 1, profile->n_string_table - 1);
+    pprof__profile__free_unpacked(profile, NULL);
+    free(text.bytes);
+}
+
 static void trace_slices_of_a_thread_nest(void **state)
 {
     (void)state;
@@ -213,6 +263,8 @@ int main(void)
         cmocka_unit_test(csv_begins_with_the_fixed_columns),
         cmocka_unit_test(csv_quotes_what_needs_it),
         cmocka_unit_test(folded_stacks_hold_no_separators_in_frames),
+        cmocka_unit_test(speedscope_weights_are_as_many_as_samples),
+        cmocka_unit_test(pprof_refers_to_what_it_holds),
         cmocka_unit_test(trace_slices_of_a_thread_nest),
         cmocka_unit_test(a_writer_that_stops_ends_the_export),
     };

@@ -1,0 +1,87 @@
+/* stack.c: in the signal handler, the interrupted thread's stack into its ring. Nothing here allocates or
+ * locks. */
+#define UNW_LOCAL_ONLY
+#include <libunwind.h>
+#include <stdatomic.h>
+#include <sys/uio.h>
+#include <ucontext.h>
+#include <unistd.h>
+
+#include "core/clock.h"
+#include "sampler/target.h"
+
+enum { HANDLER_FRAMES_MAX = 8 }; /* frames of the handler itself that libunwind reports first */
+
+#if defined(__x86_64__)
+#define CONTEXT_ADDRESS(context) ((uintptr_t)(context)->uc_mcontext.gregs[REG_RIP])
+#define CONTEXT_FRAME(context) ((uintptr_t)(context)->uc_mcontext.gregs[REG_RBP])
+#elif defined(__aarch64__)
+#define CONTEXT_ADDRESS(context) ((uintptr_t)(context)->uc_mcontext.pc)
+#define CONTEXT_FRAME(context) ((uintptr_t)(context)->uc_mcontext.regs[29])
+#endif
+
+/* Frames by unwind tables: also through functions of libraries, which keep no frame pointer. 0: none found.
+ */
+static uint32_t by_tables(uintptr_t interrupted, uintptr_t *ret_addresses)
+{
+    void *frames[MLS_SAMPLE_DEPTH_MAX + HANDLER_FRAMES_MAX];
+    int n = unw_backtrace(frames, MLS_SAMPLE_DEPTH_MAX + HANDLER_FRAMES_MAX);
+    int first = 0;
+    while (first < n && (uintptr_t)frames[first] != interrupted)
+        first++;
+    uint32_t depth = 0;
+    for (int i = first; i < n && depth < MLS_SAMPLE_DEPTH_MAX; i++)
+        ret_addresses[depth++] = (uintptr_t)frames[i];
+    return depth;
+}
+
+/* Reads one frame record, [caller's frame, return address], where nobody has checked that there is memory. */
+static bool read_frame(uintptr_t at, uintptr_t ret_record[2])
+{
+    struct iovec to = {ret_record, 2 * sizeof *ret_record};
+    struct iovec from = {(void *)at, 2 * sizeof *ret_record};
+    return process_vm_readv(getpid(), &to, 1, &from, 1, 0) == (ssize_t)to.iov_len;
+}
+
+/* Frames by frame pointers, which all of our own code keeps. */
+static uint32_t by_frame_pointers(uintptr_t interrupted, uintptr_t frame, uintptr_t *ret_addresses)
+{
+    uint32_t depth = 0;
+    uintptr_t record[2];
+    ret_addresses[depth++] = interrupted;
+    while (depth < MLS_SAMPLE_DEPTH_MAX && frame && !(frame % sizeof frame) && read_frame(frame, record)) {
+        if (!record[1] || record[0] <= frame)
+            break;
+        ret_addresses[depth++] = record[1];
+        frame = record[0];
+    }
+    return depth;
+}
+
+static void put(struct target *target, size_t *at, uint64_t word)
+{
+    target->words[(*at)++ & (TARGET_WORDS - 1)] = word;
+}
+
+void target_record(struct target *target, const void *context, uint64_t periods)
+{
+    uint64_t ticks = mls_clock_ticks();
+    uintptr_t addresses[MLS_SAMPLE_DEPTH_MAX];
+    uintptr_t interrupted = CONTEXT_ADDRESS((const ucontext_t *)context);
+    uint32_t depth = by_tables(interrupted, addresses);
+    if (depth < 2)
+        depth = by_frame_pointers(interrupted, CONTEXT_FRAME((const ucontext_t *)context), addresses);
+    size_t at = atomic_load_explicit(&target->written, memory_order_relaxed);
+    size_t taken = atomic_load_explicit(&target->taken, memory_order_acquire);
+    if (at + TARGET_HEADER_WORDS + depth - taken > TARGET_WORDS) {
+        atomic_fetch_add_explicit(&target->lost, 1, memory_order_relaxed);
+    } else {
+        put(target, &at, ticks);
+        put(target, &at, periods);
+        put(target, &at, depth);
+        for (uint32_t i = 0; i < depth; i++)
+            put(target, &at, addresses[i]);
+        atomic_store_explicit(&target->written, at, memory_order_release);
+    }
+    atomic_fetch_add_explicit(&target->own_ticks, mls_clock_ticks() - ticks, memory_order_relaxed);
+}
