@@ -264,3 +264,17 @@ bool mls_table_write(const struct mls_table *table, unsigned width, bool color,
     free(widths);
     return ok;
 }
+
+bool mls_write_csv(const struct mls_writer *writer, const char *text)
+{
+    char *safe = mls_text_safe(text, false);
+    if (!safe)
+        return false;
+    bool quoted = strpbrk(safe, ",\"") != NULL;
+    bool ok = !quoted || mls_write(writer, "\"");
+    for (const char *at = safe; ok && *at; at++)
+        ok = *at == '"' ? mls_write(writer, "\"\"") : writer->write(writer->user, at, 1);
+    ok = ok && (!quoted || mls_write(writer, "\""));
+    free(safe);
+    return ok;
+}

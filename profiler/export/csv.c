@@ -23,25 +23,9 @@ struct cell {
     const struct mls_writer *writer;
 };
 
-/* RFC 4180: quoted where a separator, a quote or a line end stands in it. Control characters are gone before.
- */
 static bool write_text(const struct cell *cell, const char *text)
 {
-    char *safe = mls_text_safe(text ? text : "", false);
-    if (!safe)
-        return false;
-    bool ok;
-    if (!strpbrk(safe, ",\"")) {
-        ok = mls_write(cell->writer, safe);
-    } else {
-        ok = mls_write(cell->writer, "\"");
-        for (const char *at = safe; ok && *at; at++)
-            ok =
-                *at == '"' ? mls_write(cell->writer, "\"\"") : cell->writer->write(cell->writer->user, at, 1);
-        ok = ok && mls_write(cell->writer, "\"");
-    }
-    free(safe);
-    return ok;
+    return mls_write_csv(cell->writer, text ? text : "");
 }
 
 static bool write_integer(const struct cell *cell, bool known, uint64_t value)

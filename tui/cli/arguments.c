@@ -7,7 +7,7 @@
 
 #define ON(verb) (1u << VERB_##verb)
 #define ALL UINT32_MAX
-#define RUNNING (ON(run) | ON(profile) | ON(screen) | ON(diagnose))
+#define RUNNING (ON(run) | ON(profile) | ON(screen) | ON(diagnose) | ON(compare))
 #define PLANNING (RUNNING | ON(inspect) | ON(plan))
 #define LOADING PLANNING
 #define OPENING (LOADING | ON(seal) | ON(compile))
@@ -175,8 +175,18 @@ static bool find_verb(const char *name, enum verb *ret_verb)
     return false;
 }
 
+/* Whether what follows the command may be two things: "A B". */
+static bool takes_two(enum verb verb)
+{
+    return verb_rows[verb].operand && strchr(verb_rows[verb].operand, ' ');
+}
+
 static enum mls_status add_operand(struct arguments *arguments, const char *text, struct mls_error *reterr)
 {
+    if (arguments->operand && !arguments->second && takes_two(arguments->verb)) {
+        arguments->second = text;
+        return MLS_OK;
+    }
     if (!verb_rows[arguments->verb].operand || arguments->operand) {
         mls_fail(reterr, MLS_ERR_USAGE, "unexpected argument '%s'", text);
         const char *names[VERB_COUNT];

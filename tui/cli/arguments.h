@@ -23,7 +23,7 @@ enum option {
 
 struct verb_row {
     const char *name;    /* "": what runs when no command is named */
-    const char *operand; /* "MODEL", or NULL */
+    const char *operand; /* "MODEL", "A B" for two, or NULL */
     const char *help;
 };
 
@@ -50,6 +50,7 @@ struct arguments {
     bool help;           /* `help`, `help VERB`, or --help */
     bool help_all;       /* help without a command */
     const char *operand; /* MODEL or PACKAGE, or NULL */
+    const char *second;  /* what is compared with it, or NULL */
     const char *color;   /* environment: NO_COLOR set and not empty is "never", else "auto" */
     struct given *given;
     size_t n_given;

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "cli/cli.h"
-#include "cli/element.h"
+#include "profiler/element.h"
 #include "cli/interrupt.h"
 #include "cli/open.h"
 #include "core/clock.h"
@@ -43,7 +43,7 @@ static void show_label(struct console *console, const struct mls_tensor *keys, s
         free(copy);
         free(safe);
     } else if (keys && keys->data) {
-        console_printf(console, " %.0f %.4g", element_value(keys, i), number);
+        console_printf(console, " %.0f %.4g", mls_element_value(keys, i), number);
     }
 }
 
@@ -56,14 +56,14 @@ static void show_dictionary(struct console *console, const struct mls_tensor *te
     for (int shown = 0; shown < LABELS_SHOWN; shown++) {
         int64_t best = -1;
         for (int64_t i = 0; i < n; i++) {
-            double value = element_value(tensor, (size_t)i);
+            double value = mls_element_value(tensor, (size_t)i);
             bool left = value < below || (value == below && i > last);
-            if (left && (best < 0 || value > element_value(tensor, (size_t)best)))
+            if (left && (best < 0 || value > mls_element_value(tensor, (size_t)best)))
                 best = i;
         }
         if (best < 0)
             break;
-        below = element_value(tensor, (size_t)best);
+        below = mls_element_value(tensor, (size_t)best);
         last = best;
         show_label(console, tensor->keys, (size_t)best, below);
     }
@@ -88,7 +88,7 @@ static void show_output(struct console *console, const struct mls_feature *featu
         free(copy);
         free(safe);
     } else if (tensor->type.kind == MLS_KIND_TENSOR) {
-        struct element_range range = element_range(tensor);
+        struct mls_element_range range = mls_element_range(tensor);
         console_printf(console, " min %.5g, max %.5g, mean %.5g", range.min, range.max, range.mean);
         if (range.n_not_finite)
             console_printf(console, ", %zu of %zu not finite", range.n_not_finite, range.n_elems);

@@ -27,6 +27,10 @@ bool mls_write(const struct mls_writer *writer, const char *text);
 bool mls_writef(const struct mls_writer *writer, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
+/* mls_write_csv: a field as RFC 4180 wants it: quoted where a separator or a quote stands in it, control
+ * characters replaced. */
+bool mls_write_csv(const struct mls_writer *writer, const char *text);
+
 /*
  * mls_text_safe: a copy of text without control characters and without bytes that are no UTF-8 (both become
  * '?'); with `ascii` without any other character. NULL when out of memory; the caller frees.
