@@ -2,6 +2,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <link.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,6 +15,7 @@ enum { TARGETS_MAX = 512, LOOK_AGAIN_NS = 50 * 1000 * 1000 };
 struct mls_sampler {
     const struct sampler_source *source;
     uint64_t period_ns;
+    uintptr_t text_begin, text_end; /* the code of the file that this function is in: all of it is ours */
     struct target *targets[TARGETS_MAX];
     unsigned n_targets;
     uint64_t looked_ns; /* when the threads were last listed */
@@ -33,6 +35,24 @@ bool sampler_is_compute(uint32_t thread)
     return read && !strncmp(name, "mls-compute", 11);
 }
 
+/* For dl_iterate_phdr: the executable segment that holds mls_sampler_start. */
+static int find_text(struct dl_phdr_info *info, size_t size, void *user)
+{
+    (void)size;
+    struct mls_sampler *sampler = user;
+    uintptr_t here = (uintptr_t)mls_sampler_start;
+    for (int i = 0; i < info->dlpi_phnum; i++) {
+        uintptr_t begin = info->dlpi_addr + info->dlpi_phdr[i].p_vaddr;
+        uintptr_t end = begin + info->dlpi_phdr[i].p_memsz;
+        if (info->dlpi_phdr[i].p_type != PT_LOAD || here < begin || here >= end)
+            continue;
+        sampler->text_begin = begin;
+        sampler->text_end = end;
+        return 1;
+    }
+    return 0;
+}
+
 static void target_free(struct target *target)
 {
     if (!target)
@@ -42,14 +62,16 @@ static void target_free(struct target *target)
     free(target);
 }
 
-static struct target *target_create(uint32_t thread, uint64_t period_ns)
+static struct target *target_create(const struct mls_sampler *sampler, uint32_t thread)
 {
     struct target *target = aligned_alloc(64, (sizeof *target + 63) / 64 * 64);
     if (!target)
         return NULL;
     *target = (struct target){.thread = thread,
                               .compute = sampler_is_compute(thread),
-                              .period_ns = period_ns,
+                              .period_ns = sampler->period_ns,
+                              .text_begin = sampler->text_begin,
+                              .text_end = sampler->text_end,
                               .event = -1,
                               .words = malloc(TARGET_WORDS * sizeof *target->words)};
     if (!target->words) {
@@ -71,7 +93,7 @@ static bool watch(struct mls_sampler *sampler, uint32_t thread)
 {
     if (sampler->n_targets == TARGETS_MAX)
         return false;
-    struct target *target = target_create(thread, sampler->period_ns);
+    struct target *target = target_create(sampler, thread);
     if (!target)
         return false;
     if (!sampler->source->arm(target)) {
@@ -113,6 +135,7 @@ enum mls_status mls_sampler_start(double rate_hz, struct mls_sampler **ret_sampl
         return mls_fail(reterr, MLS_ERR_MEMORY, "cannot sample: out of memory");
     sampler->period_ns = (uint64_t)(1e9 / rate_hz);
     mls_clock_get();
+    dl_iterate_phdr(find_text, sampler);
     for (unsigned i = 0; i < n_sampler_sources; i++) {
         sampler->source = &sampler_sources[i];
         if (sampler_install(sampler->source) && watch_all(sampler)) {

@@ -3,9 +3,7 @@
 #define UNW_LOCAL_ONLY
 #include <libunwind.h>
 #include <stdatomic.h>
-#include <sys/uio.h>
 #include <ucontext.h>
-#include <unistd.h>
 
 #include "core/clock.h"
 #include "sampler/target.h"
@@ -20,8 +18,34 @@ enum { HANDLER_FRAMES_MAX = 8 }; /* frames of the handler itself that libunwind 
 #define CONTEXT_FRAME(context) ((uintptr_t)(context)->uc_mcontext.regs[29])
 #endif
 
-/* Frames by unwind tables: also through functions of libraries, which keep no frame pointer. 0: none found.
+/* Whether an address lies in our own code, which keeps frame pointers throughout. */
+static bool is_ours(const struct target *target, uintptr_t address)
+{
+    return address >= target->text_begin && address < target->text_end;
+}
+
+/*
+ * Frames by frame pointers, a few nanoseconds each. The chain is followed only out of our own functions:
+ * there the register holds a frame record, [caller's frame, return address]; what others keep in it nobody
+ * knows.
  */
+static uint32_t by_frame_pointers(const struct target *target, uintptr_t interrupted, uintptr_t frame,
+                                  uintptr_t *ret_addresses)
+{
+    uint32_t depth = 0;
+    ret_addresses[depth++] = interrupted;
+    while (depth < MLS_SAMPLE_DEPTH_MAX && is_ours(target, ret_addresses[depth - 1]) && frame &&
+           !(frame % sizeof frame)) {
+        const uintptr_t *record = (const uintptr_t *)frame;
+        ret_addresses[depth++] = record[1];
+        if (record[0] <= frame)
+            break;
+        frame = record[0];
+    }
+    return depth;
+}
+
+/* Frames by unwind tables: from functions of libraries, which keep no frame pointer. 0: none found. */
 static uint32_t by_tables(uintptr_t interrupted, uintptr_t *ret_addresses)
 {
     void *frames[MLS_SAMPLE_DEPTH_MAX + HANDLER_FRAMES_MAX];
@@ -35,27 +59,11 @@ static uint32_t by_tables(uintptr_t interrupted, uintptr_t *ret_addresses)
     return depth;
 }
 
-/* Reads one frame record, [caller's frame, return address], where nobody has checked that there is memory. */
-static bool read_frame(uintptr_t at, uintptr_t ret_record[2])
+static uint32_t unwind(const struct target *target, const ucontext_t *context, uintptr_t *ret_addresses)
 {
-    struct iovec to = {ret_record, 2 * sizeof *ret_record};
-    struct iovec from = {(void *)at, 2 * sizeof *ret_record};
-    return process_vm_readv(getpid(), &to, 1, &from, 1, 0) == (ssize_t)to.iov_len;
-}
-
-/* Frames by frame pointers, which all of our own code keeps. */
-static uint32_t by_frame_pointers(uintptr_t interrupted, uintptr_t frame, uintptr_t *ret_addresses)
-{
-    uint32_t depth = 0;
-    uintptr_t record[2];
-    ret_addresses[depth++] = interrupted;
-    while (depth < MLS_SAMPLE_DEPTH_MAX && frame && !(frame % sizeof frame) && read_frame(frame, record)) {
-        if (!record[1] || record[0] <= frame)
-            break;
-        ret_addresses[depth++] = record[1];
-        frame = record[0];
-    }
-    return depth;
+    uintptr_t interrupted = CONTEXT_ADDRESS(context);
+    uint32_t depth = is_ours(target, interrupted) ? 0 : by_tables(interrupted, ret_addresses);
+    return depth ? depth : by_frame_pointers(target, interrupted, CONTEXT_FRAME(context), ret_addresses);
 }
 
 static void put(struct target *target, size_t *at, uint64_t word)
@@ -67,10 +75,7 @@ void target_record(struct target *target, const void *context, uint64_t periods)
 {
     uint64_t ticks = mls_clock_ticks();
     uintptr_t addresses[MLS_SAMPLE_DEPTH_MAX];
-    uintptr_t interrupted = CONTEXT_ADDRESS((const ucontext_t *)context);
-    uint32_t depth = by_tables(interrupted, addresses);
-    if (depth < 2)
-        depth = by_frame_pointers(interrupted, CONTEXT_FRAME((const ucontext_t *)context), addresses);
+    uint32_t depth = unwind(target, context, addresses);
     size_t at = atomic_load_explicit(&target->written, memory_order_relaxed);
     size_t taken = atomic_load_explicit(&target->taken, memory_order_acquire);
     if (at + TARGET_HEADER_WORDS + depth - taken > TARGET_WORDS) {

@@ -3,6 +3,7 @@
 
 #include <dlfcn.h>
 #include <libunwind.h>
+#include <link.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -58,7 +59,8 @@ static void cut_suffix(char *name)
     }
 }
 
-static bool by_tables(uintptr_t address, char *ret_name)
+/* Our own file has names for all functions; libunwind reads them from its symbol table. */
+static bool by_symbol_table(uintptr_t address, char *ret_name)
 {
     unw_context_t context;
     unw_cursor_t cursor;
@@ -71,12 +73,22 @@ static bool by_tables(uintptr_t address, char *ret_name)
 
 static void find_name(uintptr_t address, char *ret_name)
 {
-    if (by_tables(address, ret_name)) {
+    Dl_info info, own;
+    void *entry = NULL;
+    bool found = dladdr1((const void *)address, &info, &entry, RTLD_DL_SYMENT);
+    const ElfW(Sym) *symbol = entry;
+    bool ours =
+        found && dladdr((const void *)(uintptr_t)symbols_create, &own) && info.dli_fbase == own.dli_fbase;
+    if ((ours || !found) && by_symbol_table(address, ret_name)) {
         cut_suffix(ret_name);
         return;
     }
-    Dl_info info;
-    if (dladdr((const void *)address, &info) && info.dli_fname) {
+    /* A library tells its exported names only: the one before the address may be another function's. */
+    if (found && symbol && address - (uintptr_t)info.dli_saddr < symbol->st_size) {
+        snprintf(ret_name, NAME_BYTES, "%s", info.dli_sname);
+        return;
+    }
+    if (found && info.dli_fname) {
         const char *slash = strrchr(info.dli_fname, '/');
         snprintf(ret_name, NAME_BYTES, "%s+0x%zx", slash ? slash + 1 : info.dli_fname,
                  (size_t)(address - (uintptr_t)info.dli_fbase));

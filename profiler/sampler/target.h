@@ -20,8 +20,9 @@ struct target {
     bool compute;
     bool ended;
     uint64_t period_ns;
-    int event;  /* file descriptor of the "cpu-clock" source, or -1 */
-    bool timed; /* `timer` exists */
+    uintptr_t text_begin, text_end; /* our own code */
+    int event;                      /* file descriptor of the "cpu-clock" source, or -1 */
+    bool timed;                     /* `timer` exists */
     timer_t timer;
     uint64_t *words;
     _Alignas(64) atomic_size_t written;
