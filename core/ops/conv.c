@@ -4,6 +4,7 @@
 
 #include "kernels/convert/convert.h"
 #include "ops/conv_weights.h"
+#include "ops/fused.h"
 #include "ops/op_family.h"
 #include "ops/space.h"
 
@@ -198,7 +199,7 @@ static struct mls_gemm gemm_of(const struct mls_op_call *call, const struct conv
         .row_bias_batch = conv->out_channels,
         .epilogue = call->fused};
     const struct mls_conv_weights *packed = call->packed;
-    gemm.a = packed ? packed->operand : weight_operand(weight_of(call), conv->groups);
+    gemm.a = packed && packed->operand.data ? packed->operand : weight_operand(weight_of(call), conv->groups);
     if (is_pointwise(&conv->space)) {
         size_t image = conv->in_channels * positions;
         gemm.b = (struct mls_gemm_operand){.form = MLS_GEMM_STRIDED,
@@ -223,6 +224,24 @@ static struct mls_conv_columns columns_of(const struct mls_op_call *call, const 
                                      .x = x->data};
 }
 
+static struct mls_conv16 conv16_of(const struct mls_op_call *call, const struct conv *conv)
+{
+    const struct mls_conv_weights *packed = call->packed;
+    return (struct mls_conv16){.columns = columns_of(call, conv),
+                               .batch = conv->batch,
+                               .groups = conv->groups,
+                               .pointwise = is_pointwise(&conv->space),
+                               .weights = packed->matrices,
+                               .bias = packed->bias,
+                               .y = mls_op_out(call, 0)->data};
+}
+
+static bool has_matrices(const struct mls_op_call *call)
+{
+    const struct mls_conv_weights *packed = call->packed;
+    return packed && packed->matrices;
+}
+
 static size_t scratch_conv(const struct mls_op_call *call, const struct mls_op_env *env)
 {
     struct conv conv = conv_of(call);
@@ -234,7 +253,13 @@ static size_t scratch_conv(const struct mls_op_call *call, const struct mls_op_e
     }
     struct mls_conv_columns columns = columns_of(call, &conv);
     struct mls_gemm gemm = gemm_of(call, &conv, &columns, NULL);
-    return bias_bytes + mls_gemm_scratch_bytes(env->kernels, &gemm, threads);
+    size_t bytes = mls_gemm_scratch_bytes(env->kernels, &gemm, threads);
+    if (has_matrices(call)) {
+        struct mls_conv16 conv16 = conv16_of(call, &conv);
+        size_t integer_bytes = mls_conv16_scratch_bytes(env->kernels, &conv16, threads);
+        bytes = bytes > integer_bytes ? bytes : integer_bytes;
+    }
+    return bias_bytes + bytes;
 }
 
 static enum mls_status pack_weight(const struct mls_op_call *call, struct mls_op_env *env,
@@ -246,6 +271,19 @@ static enum mls_status pack_weight(const struct mls_op_call *call, struct mls_op
     if (weight->type.dims[1] == 1 && out_channels <= DEPTHWISE_OUTPUTS_MAX)
         return MLS_OK; /* read where it is */
     struct mls_gemm_operand source = weight_operand(weight, groups);
+    if (weight->type.dtype == mls_op_in(call, P_WEIGHT)->type.dtype &&
+        mls_conv16_suits(call, env->kernels, out_channels, source.row_stride)) {
+        struct mls_conv_weights *packed = MLS_NEW(arena, struct mls_conv_weights);
+        bool done = false;
+        enum mls_status status =
+            packed
+                ? mls_conv16_pack(call, env, arena, weight, P_BIAS, groups, packed, ret_packed_bytes, &done)
+                : mls_op_fail(call, env->error, MLS_ERR_MEMORY, "no memory for its packed weights");
+        if (status != MLS_OK || done) {
+            *ret_packed = packed;
+            return status;
+        }
+    }
     return mls_conv_pack(call, env, arena, &source, 1, groups, out_channels, source.row_stride, ret_packed,
                          ret_packed_bytes);
 }
@@ -282,6 +320,20 @@ static enum mls_status pack_conv_quantized(const struct mls_op_call *call, struc
     return pack_weight(call, env, arena, &plain->plain, ret_packed, ret_packed_bytes);
 }
 
+/* As a product of integers; false when the input is not finite. */
+static bool run_integer(struct mls_op_call *call, const struct mls_op_env *env, const struct conv *conv,
+                        void *scratch)
+{
+    struct mls_conv16 conv16 = conv16_of(call, conv);
+    size_t n_clamps = mls_fused_clamp(call->fused, env->kernels, &conv16.low, &conv16.high);
+    struct mls_fused_ops rest;
+    struct mls_epilogue epilogue;
+    conv16.epilogue = mls_fused_rest(call->fused, n_clamps, &rest, &epilogue);
+    const struct mls_dot16_kernels *kernels = env->kernels->dot16;
+    call->kernel = conv16.pointwise ? kernels->name_pointwise : kernels->name_conv;
+    return mls_conv16_run(env->kernels, env->pool, &conv16, scratch);
+}
+
 static enum mls_status run_conv(struct mls_op_call *call, struct mls_op_env *env)
 {
     if (!mls_type_elems(&mls_op_out(call, 0)->type))
@@ -299,6 +351,8 @@ static enum mls_status run_conv(struct mls_op_call *call, struct mls_op_env *env
         call->kernel = (fp16 ? kernels->names_fp16 : kernels->names_fp32)[MLS_WINDOW_DEPTHWISE];
         return MLS_OK;
     }
+    if (has_matrices(call) && run_integer(call, env, &conv, scratch))
+        return MLS_OK;
     const struct mls_conv_kernels *kernels = env->kernels->conv;
     struct mls_conv_columns columns = columns_of(call, &conv);
     struct mls_gemm gemm = gemm_of(call, &conv, &columns, bias);

@@ -1,5 +1,7 @@
 #include "ops/fused.h"
 
+#include <math.h>
+
 /* Taken through all operations before the next ones are touched: 16 KiB of fp32, which leaves L1 room for an
  * operand. */
 enum { PIECE_ELEMS = 4096 };
@@ -28,4 +30,54 @@ void mls_fused_apply(const void *context, void *values, size_t first_elem, size_
             apply(&fused->ops[i], fused->elem_bytes, (char *)values + done * fused->elem_bytes,
                   first_elem + done, now);
     }
+}
+
+/* The range that an operation clamps to; false when it does something else. */
+static bool range_of(const struct mls_fused_op *op, const struct mls_kernels *kernels, float *ret_low,
+                     float *ret_high)
+{
+    const struct mls_unary_kernel *fp16 = kernels->unary->fp16;
+    if (!op->unary)
+        return false;
+    if (op->unary == fp16[MLS_UNARY_RELU].run) {
+        *ret_low = 0;
+        *ret_high = INFINITY;
+    } else if (op->unary == fp16[MLS_UNARY_RELU6].run) {
+        *ret_low = 0;
+        *ret_high = 6;
+    } else if (op->unary == fp16[MLS_UNARY_CLIP].run && op->params.alpha <= op->params.beta) {
+        *ret_low = op->params.alpha;
+        *ret_high = op->params.beta;
+    } else {
+        return false;
+    }
+    return true;
+}
+
+size_t mls_fused_clamp(const struct mls_epilogue *epilogue, const struct mls_kernels *kernels, float *ret_low,
+                       float *ret_high)
+{
+    const struct mls_fused_ops *fused = epilogue ? epilogue->context : NULL;
+    size_t n = 0;
+    float low, high;
+    *ret_low = -INFINITY;
+    *ret_high = INFINITY;
+    while (fused && n < fused->n && range_of(&fused->ops[n], kernels, &low, &high)) {
+        *ret_low = fminf(fmaxf(*ret_low, low), high);
+        *ret_high = fminf(fmaxf(*ret_high, low), high);
+        n++;
+    }
+    return n;
+}
+
+const struct mls_epilogue *mls_fused_rest(const struct mls_epilogue *epilogue, size_t n,
+                                          struct mls_fused_ops *ret_rest, struct mls_epilogue *ret_epilogue)
+{
+    const struct mls_fused_ops *fused = epilogue ? epilogue->context : NULL;
+    if (!fused || n == fused->n)
+        return NULL;
+    *ret_rest =
+        (struct mls_fused_ops){.ops = fused->ops + n, .n = fused->n - n, .elem_bytes = fused->elem_bytes};
+    *ret_epilogue = (struct mls_epilogue){.apply = epilogue->apply, .context = ret_rest};
+    return ret_epilogue;
 }

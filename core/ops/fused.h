@@ -2,6 +2,7 @@
 #pragma once
 
 #include "kernels/binary/binary.h"
+#include "kernels/epilogue.h"
 #include "kernels/unary/unary.h"
 #include "ops/op.h"
 
@@ -26,3 +27,16 @@ struct mls_fused_ops {
 
 /* mls_fused_apply: `apply` of an epilogue whose context is a struct mls_fused_ops. */
 void mls_fused_apply(const void *fused, void *values, size_t first_elem, size_t n);
+
+/*
+ * mls_fused_clamp: how many of the first operations do no more than clamp fp16 values (relu, relu6, clip),
+ * and the range that remains; -infinity to infinity when there are none. Clamping before the rounding to fp16
+ * gives the same bits. `epilogue` may be NULL.
+ */
+size_t mls_fused_clamp(const struct mls_epilogue *epilogue, const struct mls_kernels *kernels, float *ret_low,
+                       float *ret_high);
+
+/* mls_fused_rest: what is left to do without the first n operations: fills *ret_rest and *ret_epilogue and
+ * returns the latter, or NULL when nothing is left. */
+const struct mls_epilogue *mls_fused_rest(const struct mls_epilogue *epilogue, size_t n,
+                                          struct mls_fused_ops *ret_rest, struct mls_epilogue *ret_epilogue);
