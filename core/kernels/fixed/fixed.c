@@ -144,8 +144,8 @@ struct plan {
     size_t m_block, n_m_blocks, n_block, n_n_blocks;
     size_t n_pairs; /* of a row */
     size_t n_blocks;
-    size_t a_bytes, a_scale_bytes; /* all of A: pairs [panel][pair][rows], scales [block][row] */
-    size_t sums_bytes, line_bytes; /* of one thread */
+    size_t a_bytes, a_scale_bytes; /* all of A: pairs [block][row][MLS_FIXED_PAIRS], scales [block][row] */
+    size_t sums_bytes;             /* of one thread */
 };
 
 struct job {
@@ -177,11 +177,10 @@ static struct plan make_plan(const struct mls_fixed_kernels *kernels, const stru
     }
     plan.n_m_blocks = pieces(gemm->m, plan.m_block);
     plan.n_n_blocks = pieces(gemm->n, plan.n_block);
-    plan.a_bytes = round_up(gemm->m * plan.n_pairs * sizeof(int32_t), 64);
+    plan.a_bytes = gemm->m * plan.n_blocks * MLS_FIXED_PAIRS * sizeof(int32_t);
     plan.a_scale_bytes = round_up(gemm->m * plan.n_blocks * sizeof(float), 64);
     bool kept = gemm->c_dtype == MLS_FP16 && plan.n_blocks > 1;
     plan.sums_bytes = kept ? round_up(plan.m_block * plan.n_block * sizeof(float), 64) : 0;
-    plan.line_bytes = MLS_FIXED_ROWS * MLS_FIXED_BLOCK * sizeof(int16_t);
     return plan;
 }
 
@@ -225,27 +224,32 @@ size_t mls_fixed_scratch_bytes(const struct mls_kernels *kernels, const struct m
     struct plan plan = make_plan(kernels->fixed, gemm, threads);
     struct mls_gemm plain = fp32_gemm(gemm, NULL);
     size_t plain_bytes = mls_gemm_scratch_bytes(kernels, &plain, threads);
-    size_t bytes = plan.a_bytes + plan.a_scale_bytes + (size_t)threads * (plan.sums_bytes + plan.line_bytes);
+    size_t bytes = plan.a_bytes + plan.a_scale_bytes + (size_t)threads * plan.sums_bytes;
     return bytes > plain_bytes ? bytes : plain_bytes;
 }
 
-static void rows_task(void *context, size_t panel, uint32_t thread)
+/* A as integers: MLS_FIXED_ROWS rows. */
+static void rows_task(void *context, size_t index, uint32_t thread)
 {
+    (void)thread;
     struct job *job = context;
     const struct mls_gemm *gemm = job->gemm;
-    const struct plan *plan = &job->plan;
-    size_t first = panel * MLS_FIXED_ROWS, n_rows = least(MLS_FIXED_ROWS, gemm->m - first);
-    size_t elem_bytes = gemm->a.dtype == MLS_FP16 ? 2 : 4;
-    int16_t *lines =
-        (int16_t *)(void *)(job->scratch + thread * (plan->sums_bytes + plan->line_bytes) + plan->sums_bytes);
-    for (size_t k = 0; k < gemm->k; k += MLS_FIXED_BLOCK) {
-        const uint8_t *x = (const uint8_t *)gemm->a.data + (first * gemm->a.row_stride + k) * elem_bytes;
-        if (!mls_fixed_panel(job->kernels, gemm->a.dtype, x, gemm->a.row_stride, n_rows,
-                             least(MLS_FIXED_BLOCK, gemm->k - k), n_rows, lines,
-                             job->a + first * plan->n_pairs + k / 2 * n_rows,
-                             job->a_scales + k / MLS_FIXED_BLOCK * gemm->m + first))
-            atomic_store_explicit(&job->not_finite, true, memory_order_relaxed);
+    const struct mls_fixed_kernels *kernels = job->kernels->fixed;
+    size_t end = least((index + 1) * MLS_FIXED_ROWS, gemm->m);
+    bool finite = true;
+    for (size_t row = index * MLS_FIXED_ROWS; row < end; row++) {
+        for (size_t block = 0; block < job->plan.n_blocks; block++) {
+            size_t k = block * MLS_FIXED_BLOCK, n = least(MLS_FIXED_BLOCK, gemm->k - k);
+            size_t at = row * gemm->a.row_stride + k, to = block * gemm->m + row;
+            int16_t *ret = (int16_t *)(void *)(job->a + to * MLS_FIXED_PAIRS);
+            finite &=
+                gemm->a.dtype == MLS_FP16
+                    ? kernels->line_fp16((const uint16_t *)gemm->a.data + at, n, ret, &job->a_scales[to])
+                    : kernels->line_fp32((const float *)gemm->a.data + at, n, ret, &job->a_scales[to]);
+        }
     }
+    if (!finite)
+        atomic_store_explicit(&job->not_finite, true, memory_order_relaxed);
 }
 
 /* Rows m … m + m_block - 1, columns n … n + n_block - 1. */
@@ -288,7 +292,7 @@ static void multiply_block(const struct job *job, const struct block *block, siz
         size_t vectors = pieces(tile.n_cols, kernels->lanes);
         for (size_t row = block->m; row < block->m + block->n_rows; row += MLS_FIXED_ROWS) {
             size_t n_rows = least(MLS_FIXED_ROWS, block->m + block->n_rows - row);
-            tile.a = job->a + row * job->plan.n_pairs + k_pair * n_rows;
+            tile.a = job->a + (k_block * job->gemm->m + row) * MLS_FIXED_PAIRS;
             tile.a_scales = job->a_scales + k_block * job->gemm->m + row;
             point_at_c(job, block, row, col, k_block, &tile);
             kernels->tile[n_rows - 1][vectors - 1](&tile);
@@ -301,10 +305,9 @@ static void block_task(void *context, size_t index, uint32_t thread)
     const struct job *job = context;
     const struct mls_gemm *gemm = job->gemm;
     const struct plan *plan = &job->plan;
-    struct block block = {
-        .m = index % plan->n_m_blocks * plan->m_block,
-        .n = index / plan->n_m_blocks * plan->n_block,
-        .sums = (float *)(void *)(job->scratch + thread * (plan->sums_bytes + plan->line_bytes))};
+    struct block block = {.m = index % plan->n_m_blocks * plan->m_block,
+                          .n = index / plan->n_m_blocks * plan->n_block,
+                          .sums = (float *)(void *)(job->scratch + thread * plan->sums_bytes)};
     block.n_rows = least(plan->m_block, gemm->m - block.m);
     block.n_cols = least(plan->n_block, gemm->n - block.n);
     for (size_t k_block = 0; k_block < plan->n_blocks; k_block++)

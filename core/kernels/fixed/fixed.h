@@ -17,12 +17,17 @@
 #include "base/pool.h"
 #include "kernels/gemm/gemm.h"
 
-enum { MLS_FIXED_BLOCK = 128, MLS_FIXED_ROWS = 8, MLS_FIXED_VECTORS = 3 };
+enum {
+    MLS_FIXED_BLOCK = 128,
+    MLS_FIXED_PAIRS = MLS_FIXED_BLOCK / 2,
+    MLS_FIXED_ROWS = 8,
+    MLS_FIXED_VECTORS = 3
+};
 
 /* One tile of C: rows x (vectors * lanes) sums over one block of terms, which lie in pairs. */
 struct mls_fixed_tile {
     size_t n_pairs;
-    const int32_t *a; /* [n_pairs][rows] */
+    const int32_t *a; /* rows of MLS_FIXED_PAIRS pairs, of which n_pairs are read */
     const float *a_scales;
     const int32_t *b; /* [n_pairs] rows of b_stride pairs */
     size_t b_stride;

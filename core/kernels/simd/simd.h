@@ -33,6 +33,7 @@ static inline void v_store(float *to, vf a)
     memcpy(to, &a, sizeof a);
 }
 
+#if !defined(V_OWN_TAILS)
 /* The first n < V_LANES elements; the other lanes are 0. Nothing past them is read or written. */
 static inline vf v_load_tail(const float *from, size_t n)
 {
@@ -62,6 +63,7 @@ static inline void v_store_tail_fp16(uint16_t *to, size_t n, vf a)
     for (size_t i = 0; i < n && i < V_LANES; i++)
         to[i] = lanes[i];
 }
+#endif
 
 /* Where the mask is set a, else b. */
 static inline vf v_select(vi mask, vf a, vf b)
@@ -102,6 +104,34 @@ static inline vf v_min(vf a, vf b)
     return v_select((a < b) | (a != a), a, b);
 }
 
+#if !defined(V_OWN_LIMITS)
+/* a, or the limit where a is above (below) it; NaN stays NaN. */
+static inline vf v_at_most(vf a, float limit)
+{
+    return v_select(a > limit, v_set(limit), a);
+}
+static inline vf v_at_least(vf a, float limit)
+{
+    return v_select(a < limit, v_set(limit), a);
+}
+
+/* The larger one; b when either is NaN. */
+static inline vf v_larger(vf a, vf b)
+{
+    return v_select(a > b, a, b);
+}
+
+/* mantissa * 2^n, 1/4 < |mantissa| < 4, n an integer in [-200, 130]; denormal results are rounded once. */
+static inline vf v_scale(vf mantissa, vf n)
+{
+    vi whole = v_to_int(n);
+    vi half = whole >> 1;
+    vf first = (vf)((half + 127) << 23);
+    vf second = (vf)((whole - half + 127) << 23);
+    return mantissa * first * second;
+}
+#endif
+
 static inline vf v_floor(vf a)
 {
     vf near = v_round(a);
@@ -122,6 +152,7 @@ static inline vi v_first(size_t n)
     return index < (int32_t)(n < V_LANES ? n : V_LANES);
 }
 
+#if !defined(V_OWN_FOLDS)
 /* Whether any lane of a mask is set. */
 static inline bool v_any(vi mask)
 {
@@ -130,6 +161,16 @@ static inline bool v_any(vi mask)
     for (int i = 0; i < V_LANES; i++)
         any |= lanes[i];
     return any != 0;
+}
+
+/* The largest of all lanes; none is NaN. */
+static inline float v_fold_larger(vf a)
+{
+    float lanes[V_LANES];
+    v_store(lanes, a);
+    for (int i = 1; i < V_LANES; i++)
+        lanes[0] = lanes[i] > lanes[0] ? lanes[i] : lanes[0];
+    return lanes[0];
 }
 
 /* The sum of all lanes, in a fixed tree. */
@@ -142,3 +183,4 @@ static inline float v_sum(vf a)
             lanes[i] += lanes[i + half];
     return lanes[0];
 }
+#endif

@@ -96,3 +96,58 @@ static inline void v_store_int16(int16_t *to, vi a)
 {
     _mm256_storeu_si256((__m256i *)(void *)to, _mm512_cvtepi32_epi16((__m512i)a));
 }
+
+/* In place of the loops of simd.h, by masks; the same results. */
+#define V_OWN_TAILS
+static inline __mmask16 first_lanes(size_t n)
+{
+    return n < V_LANES ? (__mmask16)((1u << n) - 1u) : (__mmask16)0xffff;
+}
+static inline vf v_load_tail(const float *from, size_t n)
+{
+    return (vf)_mm512_maskz_loadu_ps(first_lanes(n), from);
+}
+static inline void v_store_tail(float *to, size_t n, vf a)
+{
+    _mm512_mask_storeu_ps(to, first_lanes(n), (__m512)a);
+}
+static inline vf v_load_tail_fp16(const uint16_t *from, size_t n)
+{
+    return (vf)_mm512_cvtph_ps(_mm256_maskz_loadu_epi16(first_lanes(n), from));
+}
+static inline void v_store_tail_fp16(uint16_t *to, size_t n, vf a)
+{
+    _mm256_mask_storeu_epi16(to, first_lanes(n), _mm512_cvtps_ph((__m512)a, _MM_FROUND_TO_NEAREST_INT));
+}
+
+#define V_OWN_FOLDS
+static inline bool v_any(vi mask)
+{
+    return _mm512_movepi32_mask((__m512i)mask) != 0;
+}
+static inline float v_fold_larger(vf a)
+{
+    return _mm512_reduce_max_ps((__m512)a);
+}
+static inline float v_sum(vf a)
+{
+    return _mm512_reduce_add_ps((__m512)a);
+}
+
+#define V_OWN_LIMITS
+static inline vf v_at_most(vf a, float limit)
+{
+    return (vf)_mm512_min_ps(_mm512_set1_ps(limit), (__m512)a);
+}
+static inline vf v_at_least(vf a, float limit)
+{
+    return (vf)_mm512_max_ps(_mm512_set1_ps(limit), (__m512)a);
+}
+static inline vf v_larger(vf a, vf b)
+{
+    return (vf)_mm512_max_ps((__m512)a, (__m512)b);
+}
+static inline vf v_scale(vf mantissa, vf n)
+{
+    return (vf)_mm512_scalef_ps((__m512)mantissa, (__m512)n);
+}

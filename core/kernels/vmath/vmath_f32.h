@@ -14,17 +14,6 @@ static inline __attribute__((always_inline)) vf v_poly(vf x, const float *coeffi
     return sum;
 }
 
-/* 2^n * (1 + reduced), n an integer in [-200, 130]; in two steps, so that denormal results are rounded once.
- */
-static inline vf v_scale(vf mantissa, vf n)
-{
-    vi whole = v_to_int(n);
-    vi half = whole >> 1;
-    vf first = (vf)((half + 127) << 23);
-    vf second = (vf)((whole - half + 127) << 23);
-    return mantissa * first * second;
-}
-
 /* e^r - 1 for |r| <= ln(2)/2. */
 static inline vf v_expm1_reduced(vf r)
 {
@@ -37,9 +26,8 @@ static inline vf v_expm1_reduced(vf r)
  * spacing. */
 static inline vf v_exp_parts(vf x, vf low, vf *ret_n)
 {
-    x = v_select(x > 89.0f, v_set(89.0f), x); /* infinite from 88.73 on, 0 below -103.97 */
-    x = v_select(x < -126.0f, v_set(-126.0f), x);
-    vf n = v_round(x * 0x1.715476p+0f); /* 1 / ln 2 */
+    x = v_at_least(v_at_most(x, 89), -126); /* infinite from 88.73 on, 0 below -103.97 */
+    vf n = v_round(x * 0x1.715476p+0f);     /* 1 / ln 2 */
     vf r = v_madd(n, v_set(-0x1.62e0p-1f), x);
     r = v_madd(n, v_set(-0x1.0bfbe8p-15f), r) + low;
     *ret_n = n;
@@ -54,8 +42,7 @@ static inline vf v_exp(vf x)
 
 static inline vf v_exp2(vf x)
 {
-    x = v_select(x > 129.0f, v_set(129.0f), x);
-    x = v_select(x < -151.0f, v_set(-151.0f), x);
+    x = v_at_least(v_at_most(x, 129), -151);
     vf n = v_round(x);
     return v_scale(1.0f + v_expm1_reduced((x - n) * 0x1.62e430p-1f), n);
 }
@@ -142,19 +129,26 @@ static inline vf v_erf(vf x)
     return v_select(t < 1.0f, v_madd(x, v_poly(x * x, c, 8), x), v_copysign(large, x));
 }
 
-/*
- * x times the normal distribution function of x, to 5 units of the last place: enough for results that are
- * rounded to fp16 (fp32: vd_gelu). Scaled after the product with x, so that a denormal tail does not lose
- * bits.
- */
-static inline vf v_gelu(vf x)
+/* ---- The same for results that are rounded to fp16: relative errors below 5e-6 ---- */
+
+static inline vf v_sigmoid_half(vf x)
 {
-    /* center_f32: (1/2 - Q(x)) / x in x^2, |error| 4.14e-12 */
-    static const float c[] = {0.398942280f,    -0.0664903797f,  0.00997355047f, -0.00118728874f,
-                              0.000115320746f, -9.27440126e-6f, 5.37264316e-7f};
-    vf n, t = v_abs(x), tail = v_normal_tail(t, &n);
-    vf bounded = v_select(x < -15.0f, v_set(-15), x); /* the result is 0 from -14.2 on */
-    vf outer = v_select(x < 0.0f, v_scale(bounded * tail, n), x * (1.0f - v_scale(tail, n)));
-    vf inner = x * v_madd(x, v_poly(x * x, c, 7), v_set(0.5f));
-    return v_nan_at_minus_infinity(x, v_select(t < 1.0f, inner, outer));
+    return 1.0f / (1.0f + v_exp(-x));
+}
+
+static inline vf v_silu_half(vf x)
+{
+    return x / (1.0f + v_exp(-x));
+}
+
+/* The normal distribution's tail is 2^p(t), p a polynomial; from -5.7 on the result is 0 in fp16. */
+static inline vf v_gelu_half(vf x)
+{
+    /* half_tail_f32: log2 Q(t), |error| 4.8e-6 */
+    static const float c[] = {-0.999995295f,  -1.15125106f,     -0.458464348f,  -0.0539601256f,
+                              0.00850792244f, -0.000930533542f, 6.15994547e-5f, -1.83487141e-6f};
+    vf power = v_poly(v_at_most(v_abs(x), 6), c, 8), n = v_round(power);
+    vf tail = v_scale(1.0f + v_expm1_reduced((power - n) * 0x1.62e430p-1f), n);
+    vf value = v_at_least(x, -6) * v_select(x < 0.0f, tail, 1.0f - tail);
+    return v_nan_at_minus_infinity(x, value);
 }
