@@ -85,6 +85,21 @@ static void every_function_of_every_fp16_value_agrees_with_generic(void **state)
     }
 }
 
+/* Functions whose fp16 results come from a shorter sum: where the value lies next to the middle of two fp16
+ * numbers, either may be the result. */
+static bool may_take_either(unsigned function)
+{
+    return function == MLS_UNARY_GELU || function == MLS_UNARY_SIGMOID || function == MLS_UNARY_SILU;
+}
+
+/* Whether `got` is at most 0.52 units of the last place of fp16 away. */
+static bool is_near(uint16_t got, float wanted)
+{
+    uint16_t magnitude = got & 0x7fff;
+    int exponent = magnitude < 0x0400 ? -24 : (magnitude >> 10) - 25;
+    return fabs((double)mls_fp16_to_fp32(got) - (double)wanted) <= ldexp(0.52, exponent);
+}
+
 static void fp16_results_are_fp32_results_rounded_once(void **state)
 {
     (void)state;
@@ -100,7 +115,8 @@ static void fp16_results_are_fp32_results_rounded_once(void **state)
             kernels.unary->fp16[f].run(x, got, FP16_VALUES, &params);
             kernels.unary->fp32[f].run(wide, wanted, FP16_VALUES, &params);
             for (unsigned i = 0; i < FP16_VALUES; i++)
-                if (place(got[i]) != place(mls_fp32_to_fp16(wanted[i])))
+                if (place(got[i]) != place(mls_fp32_to_fp16(wanted[i])) &&
+                    !(may_take_either(f) && is_near(got[i], wanted[i])))
                     fail_msg("%s(%04x) is %04x, in fp32 %a", kernels.unary->fp16[f].name, i, got[i],
                              (double)wanted[i]);
         }
