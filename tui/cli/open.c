@@ -127,6 +127,7 @@ static enum mls_status read_execution(const struct arguments *arguments, struct 
         return status;
     options->threads = (uint32_t)threads;
     options->no_fusion = arguments_has(arguments, OPTION_NO_FUSION);
+    options->unconfined = arguments_has(arguments, OPTION_NO_SANDBOX);
     const char *cpu = arguments_text(arguments, OPTION_CPU);
     options->cpu_capped = cpu != NULL;
     if (cpu && !mls_isa_parse(cpu, &options->cpu)) {

@@ -55,6 +55,7 @@ struct mls_loader_options {
     uint64_t random_seed;   /* for inputs that are drawn */
     const char *state_dir;  /* `--state-in DIR`, or NULL: states start at zero */
     enum mls_loader_goal goal;
+    bool unconfined; /* read files without the system call filter that keeps parsers from all but reading */
 };
 
 struct mls_loader;
@@ -62,7 +63,9 @@ struct mls_loader;
 /* mls_loader_create: prepares a load; nothing is read yet. NULL when out of memory. */
 struct mls_loader *mls_loader_create(const struct mls_loader_options *options);
 
-/* mls_loader_run: loads, on the calling thread. Once for each loader. The error is also kept in the result.
+/*
+ * mls_loader_run: loads, on a thread of its own behind a system call filter (unless `unconfined`), and returns when that is done.
+ * Once for each loader. The error is also kept in the result.
  */
 enum mls_status mls_loader_run(struct mls_loader *loader, struct mls_error *reterr);
 
@@ -94,6 +97,8 @@ struct mls_stage_time {
 struct mls_loaded {
     enum mls_status status;
     struct mls_error error; /* when status is not OK */
+    bool confined;      /* the load, and the threads that it started, ran behind the system call filter */
+    int confined_errno; /* why not */
     struct mls_package *package;
     struct mls_model *model;
     mls_function_id function;
