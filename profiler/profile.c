@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "core/clock.h"
+#include "kept.h"
 #include "ring.h"
 #include "sampler/join.h"
 #include "series.h"
@@ -62,6 +63,7 @@ struct mls_profile {
     struct mls_trace_prediction *trace_predictions;
     size_t n_trace_predictions;
     size_t trace_predictions_capacity;
+    struct kept kept;
 };
 
 static const char *const bound_names[] = {
@@ -115,8 +117,9 @@ enum mls_status mls_profile_create(const struct mls_plan *plan, const struct mls
     profile->steps = calloc(profile->n_steps ? profile->n_steps : 1, sizeof *profile->steps);
     profile->nested_ticks = calloc(profile->n_depths, sizeof *profile->nested_ticks);
     size_t n_trace = profile->options.max_trace_events;
+    bool keeps = kept_create(&profile->kept, profile->options.keep_predictions);
     profile->trace = n_trace ? calloc(n_trace, sizeof *profile->trace) : NULL;
-    if (!profile->steps || !profile->nested_ticks || (n_trace && !profile->trace))
+    if (!keeps || !profile->steps || !profile->nested_ticks || (n_trace && !profile->trace))
         goto out_of_memory;
     *ret_profile = profile;
     return MLS_OK;
@@ -139,6 +142,7 @@ void mls_profile_free(struct mls_profile *profile)
     free(profile->trace);
     free(profile->trace_predictions);
     free(profile->spans);
+    kept_free(&profile->kept);
     free(profile);
 }
 
@@ -320,6 +324,7 @@ bool mls_profile_collect(struct mls_profile *profile, struct mls_recorder *recor
         ok = keep_trace(profile, recorder, index, prediction) && ok;
         if (profile->hot)
             ok = join_hot(profile, recorder, prediction) && ok;
+        ok = kept_add(&profile->kept, profile->clock, recorder, index, prediction) && ok;
         profile->n_folds++;
     }
     profile->lost[index] = mls_recorder_lost(recorder);
@@ -355,6 +360,7 @@ void mls_profile_reset(struct mls_profile *profile)
     profile->dropped = 0;
     profile->n_trace = 0;
     profile->n_trace_predictions = 0;
+    kept_clear(&profile->kept);
 }
 
 const struct mls_plan *mls_profile_plan(const struct mls_profile *profile)
@@ -481,4 +487,9 @@ const struct mls_trace_prediction *mls_profile_trace_predictions(const struct ml
 {
     *ret_n = profile->n_trace_predictions;
     return profile->trace_predictions;
+}
+
+size_t mls_profile_kept(const struct mls_profile *profile, struct mls_kept_prediction *ret_kept, size_t max)
+{
+    return kept_list(&profile->kept, ret_kept, max);
 }

@@ -18,6 +18,7 @@ struct printer {
     const struct mls_program *program;
     const struct mls_writer *writer;
     bool whole; /* for a file: nothing elided, text as it is; otherwise safe for a terminal */
+    bool decimal; /* floats for people; otherwise exact, in hexadecimal */
     bool failed;
     size_t used;
     char buffer[8192];
@@ -182,7 +183,7 @@ static void put_float(struct printer *printer, double value)
     else if (isinf(value))
         put(printer, value < 0 ? "-inf" : "inf");
     else
-        putf(printer, "%a", value);
+        putf(printer, printer->decimal ? "%.6g" : "%a", value);
 }
 
 /* An integer of up to 64 bits at element `index`, packed from the lowest bits up. */
@@ -419,4 +420,37 @@ bool mls_program_print(const struct mls_model *model, const struct mls_writer *w
 bool mls_program_write(const struct mls_model *model, const struct mls_writer *writer)
 {
     return print_program(model, true, writer);
+}
+
+/* Where mls_constant_format writes to: full is enough. */
+struct text_room {
+    char *text;
+    size_t size, used;
+};
+
+static bool write_room(void *user, const char *text, size_t length_bytes)
+{
+    struct text_room *room = user;
+    size_t left = room->size - room->used - 1;
+    size_t n = length_bytes < left ? length_bytes : left;
+    memcpy(room->text + room->used, text, n);
+    room->used += n;
+    room->text[room->used] = '\0';
+    return true;
+}
+
+char *mls_constant_format(const struct mls_value *value, char *text, size_t size)
+{
+    struct text_room room = {.text = text, .size = size};
+    const struct mls_writer writer = {.user = &room, .write = write_room};
+    struct printer printer = {.writer = &writer, .decimal = true};
+    bool list = value->type.kind == MLS_KIND_LIST;
+    int64_t n = list ? value->type.list_length : mls_type_elems(&value->type);
+    text[0] = '\0';
+    if (!value->constant || value->constant->blob_path || n < 0 || n > ELEMENTS_MAX || !value->constant->data)
+        put_type(&printer, &value->type);
+    else
+        put_elements(&printer, &value->type, value->constant, (size_t)n);
+    flush(&printer);
+    return text;
 }

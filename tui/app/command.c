@@ -4,7 +4,9 @@
 #include <string.h>
 
 #include "app/export.h"
+#include "app/config.h"
 #include "app/frame.h"
+#include "app/setting.h"
 #include "app/state.h"
 
 static bool quit(struct mls_state *state, const char *argument)
@@ -47,13 +49,15 @@ static bool go_to(struct mls_state *state, const char *argument)
 
 static bool save_screen(struct mls_state *state, const char *argument)
 {
-    struct mls_grid grid = {.ascii = state->ascii};
+    struct mls_grid grid = {.ascii = state->ascii, .blocks = state->blocks};
     struct mls_cursor_place cursor;
     bool ok = mls_grid_resize(&grid, state->columns, state->rows);
     FILE *file = ok ? fopen(argument, "w") : NULL;
+    size_t length = strlen(argument);
+    bool svg = length > 4 && strcmp(argument + length - 4, ".svg") == 0;
     if (file) {
         mls_frame_draw(state, &grid, &cursor);
-        ok = mls_grid_write(&grid, file);
+        ok = svg ? mls_grid_write_svg(&grid, state->theme, file) : mls_grid_write(&grid, file);
         ok = fclose(file) == 0 && ok;
     }
     mls_grid_done(&grid);
@@ -75,66 +79,32 @@ static bool export_view(struct mls_state *state, const char *argument)
     return true;
 }
 
-static bool set_ascii(struct mls_state *state, const char *value)
+static bool record(struct mls_state *state, const char *argument)
 {
-    bool on = strcmp(value, "on") == 0;
-    if (!on && strcmp(value, "off") != 0)
-        return false;
-    state->ascii = on;
-    return true;
-}
-
-static bool set_refresh(struct mls_state *state, const char *value)
-{
-    char *end;
-    unsigned long milliseconds = strtoul(value, &end, 10);
-    if (end == value || *end != '\0' || milliseconds < 20 || milliseconds > 10000)
-        return false;
-    state->refresh_ms = (uint32_t)milliseconds;
-    return true;
-}
-
-static bool set_columns(struct mls_state *state, const char *value)
-{
-    struct mls_rows rows = mls_view_rows(mls_state_view(state));
-    return rows.n_columns && mls_listing_set_columns(&mls_state_view(state)->list, &rows, value);
-}
-
-static bool set_limit(struct mls_state *state, const char *value)
-{
-    char *end;
-    double percent = strtod(value, &end);
-    if (end == value || (*end && strcmp(end, "%") != 0) || !(percent >= 0 && percent <= 100))
-        return false;
-    mls_state_view(state)->list.limit = percent / 100;
-    mls_state_refresh(state);
-    return true;
-}
-
-static const struct {
-    const char *name;
-    bool (*set)(struct mls_state *state, const char *value);
-    const char *values;
-} settings[] = {
-    {"ascii", set_ascii, "on or off"},
-    {"columns", set_columns, "keys of this view's columns, commas between"},
-    {"limit", set_limit, "a percentage"},
-    {"refresh", set_refresh, "milliseconds, 20 to 10000"},
-};
-
-static bool set(struct mls_state *state, const char *argument)
-{
-    size_t length = strcspn(argument, "=");
-    for (size_t i = 0; i < sizeof settings / sizeof settings[0]; i++) {
-        if (strlen(settings[i].name) != length || strncmp(settings[i].name, argument, length) != 0)
-            continue;
-        if (argument[length] == '=' && settings[i].set(state, argument + length + 1))
-            return true;
-        mls_state_say(state, true, "cannot set %s: %s is expected", settings[i].name, settings[i].values);
+    if (strlen(argument) >= sizeof state->wishes.record) {
+        mls_state_say(state, true, "cannot record: the path is too long");
         return false;
     }
-    mls_state_say(state, true, "cannot set %s: the settings are ascii, columns, limit and refresh", argument);
-    return false;
+    snprintf(state->wishes.record, sizeof state->wishes.record, "%s", argument);
+    state->wishes.redact = state->snapshot->model.sealed;
+    return true;
+}
+
+static bool record_redacted(struct mls_state *state, const char *argument)
+{
+    bool ok = record(state, argument);
+    state->wishes.redact = true;
+    return ok;
+}
+
+static bool open_model(struct mls_state *state, const char *argument)
+{
+    if (state->snapshot->recording || strlen(argument) >= sizeof state->wishes.open) {
+        mls_state_say(state, true, "cannot open %.100s here", argument);
+        return false;
+    }
+    snprintf(state->wishes.open, sizeof state->wishes.open, "%s", argument);
+    return true;
 }
 
 static const struct {
@@ -149,8 +119,17 @@ static const struct {
     {"goto", go_to, true},
     {"save-screen", save_screen, true},
     {"export", export_view, true},
-    {"set", set, true},
+    {"set", mls_setting_set, true},
+    {"record", record, true},
+    {"record-redacted", record_redacted, true},
+    {"open", open_model, true},
+    {"save-config", mls_config_save, false},
 };
+
+const char *mls_command_name(size_t index)
+{
+    return index < sizeof commands / sizeof commands[0] ? commands[index].name : NULL;
+}
 
 bool mls_state_command(struct mls_state *state, const char *line)
 {

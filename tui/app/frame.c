@@ -43,8 +43,10 @@ static void format_state(const struct mls_state *state, bool numbers_fit, char *
                  snapshot->rate_hz, mls_time_format((double)snapshot->predictions.p50_ns, p50));
     if (state->frozen && state->frozen_ns)
         snprintf(age, sizeof age, " for %llu s", (unsigned long long)(state->frozen_ns / 1000000000));
-    snprintf(text, size, "%s%s %s%s%s ", numbers, state->frozen ? "‖" : "●",
-             state->frozen ? "frozen" : words[snapshot->phase], age,
+    const char *word = state->frozen         ? "frozen"
+                       : snapshot->recording ? snapshot->incomplete ? "recorded, cut short" : "recorded"
+                                             : words[snapshot->phase];
+    snprintf(text, size, "%s%s %s%s%s ", numbers, state->frozen ? "‖" : "●", word, age,
              snapshot->synthetic ? ", synthetic" : "");
 }
 
@@ -58,9 +60,8 @@ static void draw_title(struct mls_state *state, struct mls_grid *grid)
                                    view->ops->title);
     mls_op_id op;
     if (used < sizeof path && view->ops->op && view->list.n_order && view->detail &&
-        view->ops->op(view, view->list.selected_row, &op) && snapshot->loaded->model)
-        snprintf(path + used, sizeof path - used, " ▸ %.200s",
-                 snapshot->loaded->model->program.ops[op.i].name);
+        view->ops->op(view, view->list.selected_row, &op))
+        snprintf(path + used, sizeof path - used, " ▸ %.200s", mls_snapshot_op_name(snapshot, op));
     format_state(state, true, right, sizeof right);
     if ((int)(mls_text_columns(path) + mls_text_columns(right)) >= grid->columns)
         format_state(state, false, right, sizeof right);
@@ -95,6 +96,14 @@ static void format_list_state(const struct mls_view *view, char *text, size_t si
              list->n_order ? list->selected + 1 : 0, list->n_order, sort, list->follow ? "  follow" : "");
 }
 
+/* A click there will mean the request. */
+static void add_hot(struct mls_state *state, int x, int y, int columns, enum mls_request request)
+{
+    if (state->n_hots < MLS_HOTS_MAX)
+        state->hots[state->n_hots++] =
+            (struct mls_hot){.x = x, .y = y, .columns = columns, .request = request};
+}
+
 static void format_tab(const struct mls_state *state, unsigned view, bool named, char *tab, size_t size)
 {
     char key[MLS_KEY_NAME_BYTES * 2];
@@ -104,23 +113,35 @@ static void format_tab(const struct mls_state *state, unsigned view, bool named,
     snprintf(tab, size, " %s%s%s ", key, named ? " " : "", named ? ops->title : "");
 }
 
-/* All names of views where they fit; else only that of the current one, and the others' keys. */
+/* The keys of all views; their names as far as there is room, that of the current one always. */
 static void draw_tabs(struct mls_state *state, struct mls_grid *grid)
 {
     char right[384], tab[64];
+    bool named[MLS_VIEW_COUNT] = {false};
     format_list_state(mls_state_view(state), right, sizeof right);
     int room = grid->columns - (int)mls_text_columns(right) - 1;
-    int all = 0;
-    int x = 0;
+    named[state->current] = true;
     for (unsigned i = 0; i < MLS_VIEW_COUNT; i++) {
-        format_tab(state, i, true, tab, sizeof tab);
-        all += (int)mls_text_columns(tab);
+        format_tab(state, i, named[i], tab, sizeof tab);
+        room -= (int)mls_text_columns(tab);
     }
+    for (unsigned i = 0; i < MLS_VIEW_COUNT; i++) {
+        int more = (int)mls_text_columns(state->views[i].ops->title) + 1;
+        if (named[i])
+            continue;
+        if (more > room)
+            break;
+        named[i] = true;
+        room -= more;
+    }
+    int x = 0;
     for (unsigned i = 0; i < MLS_VIEW_COUNT && x < grid->columns; i++) {
-        bool current = i == (unsigned)state->current;
-        format_tab(state, i, current || all <= room, tab, sizeof tab);
-        x += mls_grid_text(grid, x, 1, grid->columns - x, current ? MLS_STYLE_TAB_CURRENT : MLS_STYLE_NORMAL,
-                           tab);
+        format_tab(state, i, named[i], tab, sizeof tab);
+        int columns =
+            mls_grid_text(grid, x, 1, grid->columns - x,
+                          i == (unsigned)state->current ? MLS_STYLE_TAB_CURRENT : MLS_STYLE_NORMAL, tab);
+        add_hot(state, x, 1, columns, state->views[i].ops->request);
+        x += columns;
     }
     mls_grid_right(grid, x + 1, 1, grid->columns - x - 1, MLS_STYLE_DIM, right);
 }
@@ -131,7 +152,10 @@ static void draw_tabs(struct mls_state *state, struct mls_grid *grid)
 static uint32_t where_now(struct mls_state *state)
 {
     const struct mls_view *view = mls_state_view(state);
-    return MLS_IN_ANY | view->ops->where | (view->detail && view->ops->detail ? (uint32_t)MLS_IN_DETAIL : 0);
+    uint32_t where = MLS_IN_ANY | view->ops->where;
+    where |= view->detail && view->ops->detail ? (uint32_t)MLS_IN_DETAIL : 0;
+    where |= state->snapshot->phase == MLS_PHASE_LOADING ? (uint32_t)MLS_IN_LOADING : 0;
+    return where | (state->snapshot->recording ? 0 : (uint32_t)MLS_IN_LIVE);
 }
 
 static void draw_hints(struct mls_state *state, struct mls_grid *grid, int y)
@@ -146,7 +170,7 @@ static void draw_hints(struct mls_state *state, struct mls_grid *grid, int y)
         char keys[64];
         if (!*info->hint || !(info->where & where))
             continue;
-        if (i == MLS_REQUEST_OPEN && !view->ops->detail)
+        if (i == MLS_REQUEST_OPEN && !view->ops->detail && !(where & MLS_IN_SETUP))
             continue;
         mls_keymap_keys(&state->keymap, (enum mls_request)i, keys, sizeof keys);
         keys[strcspn(keys, " ")] = '\0';
@@ -154,6 +178,7 @@ static void draw_hints(struct mls_state *state, struct mls_grid *grid, int y)
         int columns = (int)(mls_text_columns(keys) + 1 + mls_text_columns(hint));
         if (x + columns + 1 > grid->columns)
             break;
+        add_hot(state, x, y, columns, (enum mls_request)i);
         x += mls_grid_text(grid, x, y, columns, MLS_STYLE_KEY, keys) + 1;
         x += mls_grid_text(grid, x, y, columns, MLS_STYLE_DIM, hint) + 2;
     }
@@ -192,7 +217,7 @@ static void draw_bottom(struct mls_state *state, struct mls_grid *grid, struct m
     else if (state->message[0])
         mls_grid_text(grid, 1, y, grid->columns - 2, state->message_bad ? MLS_STYLE_BAD : MLS_STYLE_GOOD,
                       state->message);
-    else
+    else if (state->hints)
         draw_hints(state, grid, y);
 }
 
@@ -303,6 +328,7 @@ static void draw_menu(struct mls_state *state, struct mls_grid *grid, struct mls
 void mls_frame_draw(struct mls_state *state, struct mls_grid *grid, struct mls_cursor_place *ret_cursor)
 {
     *ret_cursor = (struct mls_cursor_place){.x = -1};
+    state->n_hots = 0;
     mls_grid_clear(grid);
     if (grid->columns < LEAST_COLUMNS || grid->rows < LEAST_ROWS) {
         char text[80];

@@ -1,16 +1,15 @@
 #include "app/live.h"
 
-#include <pthread.h>
-#include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
+#include <string.h>
 
+#include "app/engine.h"
+#include "app/live_data.h"
 #include "core/clock.h"
-#include "profiler/recorder.h"
-#include "term/signals.h"
+#include "diagnostics/recorded.h"
 
-/* A tiny model makes a million events a second: the ring holds what comes between two snapshots. */
-enum { RING_EVENTS = 1 << 18, FIRST_REPORT_RUNS = 20 };
+enum { FIRST_REPORT_RUNS = 20, DYING_MAX = 8 };
 
 static const uint64_t report_every_ns = 10000000000u;
 static const uint64_t memory_every_ns = 1000000000u;
@@ -18,113 +17,172 @@ static const uint64_t trend_every_ns = 250000000u;
 
 struct mls_live {
     struct mls_live_options options;
-    struct mls_loader *loader;
-    struct mls_recorder *recorder;
-    pthread_t thread;
-    atomic_bool stop;
-    _Atomic(enum mls_phase) phase; /* LOADING until the first prediction is done */
-    atomic_uint_fast64_t n_done;
-    _Atomic(struct mls_run *) run; /* set while it may be cancelled */
-    struct mls_error run_error;    /* the worker's until phase is FAILED */
-    bool run_failed;
-    struct mls_placement *placements[MLS_COMPUTE_UNITS_COUNT]; /* the worker's until phase is RUNNING */
-
-    /* The screen's thread only. */
+    struct mls_loader_options loader; /* those of the options, with another path after a change of model */
+    char *path;                       /* owned, or NULL: that of the options */
+    struct mls_engine *engine;        /* NULL with a recording */
+    struct mls_engine *dying[DYING_MAX];
     struct mls_snapshot snapshot;
+    struct live_data data; /* what the snapshot points to */
+    struct mls_history history;
+    struct mls_log log;
     struct mls_profile *profile;
     struct mls_report *report;
+    uint64_t begin_ns;
     uint64_t report_at_ns; /* when it was made */
     uint64_t memory_at_ns; /* when it was read */
     uint64_t trend_at_ns;
+    uint64_t runs_seen;   /* by the history */
     bool report_measured; /* it knew measured times */
     uint64_t n_expected;
     enum mls_stage stage_seen;
     uint64_t stage_begin_ns;
 };
 
-/* ---- The worker
- * ------------------------------------------------------------------------------------------------- */
-
-static void place(struct mls_live *live, const struct mls_loaded *loaded)
+static double seconds_since_start(const struct mls_live *live)
 {
-    for (unsigned i = 0; i < MLS_COMPUTE_UNITS_COUNT && loaded->model && loaded->interface; i++)
-        if (mls_placement_create(loaded->model, loaded->function, loaded->plan, mls_placement_profile_at(0),
-                                 (enum mls_compute_units)i, &live->placements[i], NULL) != MLS_OK)
-            live->placements[i] = NULL;
+    return live->options.synthetic ? 0 : (double)(mls_clock_ns() - live->begin_ns) * 1e-9;
 }
 
-static void pause_between(struct mls_live *live)
-{
-    uint32_t left_ms = live->options.delay_ms;
-    while (left_ms > 0 && !atomic_load_explicit(&live->stop, memory_order_relaxed)) {
-        uint32_t part_ms = left_ms < 20 ? left_ms : 20;
-        nanosleep(&(struct timespec){.tv_nsec = (long)part_ms * 1000000}, NULL);
-        left_ms -= part_ms;
-    }
-}
+/* ---- Starting
+ * --------------------------------------------------------------------------------------------------- */
 
-static bool predict(struct mls_live *live, struct mls_run *run, bool timed)
+/* A snapshot of nothing yet: what was said about the model before does not hold any more. */
+static void clear_snapshot(struct mls_live *live)
 {
-    if (mls_recorder_predict(live->recorder, run, timed, NULL, &live->run_error) == MLS_OK) {
-        atomic_fetch_add_explicit(&live->n_done, 1, memory_order_relaxed);
-        return true;
-    }
-    live->run_failed = true;
-    return false;
+    struct mls_snapshot *snapshot = &live->snapshot;
+    uint32_t generation = snapshot->generation;
+    enum mls_compute_units setting = snapshot->setting;
+    memset(snapshot, 0, sizeof *snapshot);
+    snapshot->generation = generation + 1;
+    snapshot->setting = setting;
+    snapshot->path = live->loader.path ? live->loader.path : live->loader.spec_file;
+    snapshot->model.path = snapshot->path;
+    snapshot->environment = live->options.environment;
+    snapshot->history = &live->history;
+    snapshot->log = &live->log;
+    live->stage_begin_ns = mls_clock_ns();
+    live->stage_seen = MLS_STAGE_OPEN;
+    live->report_measured = false;
+    live->memory_at_ns = live->runs_seen = 0;
 }
-
-static void *work(void *argument)
-{
-    struct mls_live *live = argument;
-    mls_signals_block_thread();
-    if (mls_loader_run(live->loader, NULL) != MLS_OK) {
-        place(live, mls_loader_result(live->loader)); /* what can be said without running */
-        atomic_store(&live->phase, MLS_PHASE_FAILED);
-        return NULL;
-    }
-    const struct mls_loaded *loaded = mls_loader_result(live->loader);
-    atomic_store(&live->run, loaded->run);
-    place(live, loaded);
-    uint64_t begin_ns = mls_clock_ns();
-    bool ok = !atomic_load(&live->stop) && predict(live, loaded->run, false);
-    mls_loader_first_run(live->loader, mls_clock_ns() - begin_ns);
-    atomic_store(&live->phase, ok ? MLS_PHASE_RUNNING : MLS_PHASE_FAILED);
-    while (ok && !atomic_load_explicit(&live->stop, memory_order_relaxed)) {
-        ok = predict(live, loaded->run, true);
-        pause_between(live);
-    }
-    if (!ok)
-        atomic_store(&live->phase, MLS_PHASE_FAILED);
-    return NULL;
-}
-
-/* ---- The screen's side
- * ------------------------------------------------------------------------------------------ */
 
 struct mls_live *mls_live_start(const struct mls_live_options *options)
 {
+    static const struct mls_loader_options nothing;
     struct mls_live *live = calloc(1, sizeof *live);
     if (!live)
         return NULL;
     live->options = *options;
-    live->snapshot.path = options->loader->path ? options->loader->path : options->loader->spec_file;
-    live->snapshot.precision = options->loader->precision;
+    live->loader = options->loader ? *options->loader : nothing;
+    live->begin_ns = mls_clock_ns();
+    clear_snapshot(live);
     live->snapshot.setting = options->compute_units;
-    live->loader = mls_loader_create(options->loader);
-    live->recorder = mls_recorder_create(RING_EVENTS);
-    live->stage_begin_ns = mls_clock_ns();
-    if (live->loader && live->recorder && pthread_create(&live->thread, NULL, work, live) == 0)
+    bool ok = true;
+    if (options->recording)
+        ok = live_data_replay(&live->data, options->recording, options->recording_path, &live->snapshot);
+    else
+        ok = (live->engine = mls_engine_start(&live->loader, &live->options.settings)) != NULL;
+    if (ok)
         return live;
-    mls_recorder_free(live->recorder);
-    mls_loader_free(live->loader);
-    free(live);
+    mls_live_free(live);
     return NULL;
 }
+
+/* The engine ends on its own time; its room is given back when it has. */
+static void bury(struct mls_live *live, struct mls_engine *engine)
+{
+    if (!engine)
+        return;
+    mls_engine_stop(engine);
+    for (unsigned i = 0; i < DYING_MAX; i++)
+        if (!live->dying[i]) {
+            live->dying[i] = engine;
+            return;
+        }
+    mls_engine_free(engine); /* so many at once: this one is waited for */
+}
+
+static void reap(struct mls_live *live)
+{
+    for (unsigned i = 0; i < DYING_MAX; i++)
+        if (live->dying[i] && mls_engine_stopped(live->dying[i])) {
+            mls_engine_free(live->dying[i]);
+            live->dying[i] = NULL;
+        }
+}
+
+bool mls_live_restart(struct mls_live *live, const struct mls_settings *settings, const char *path,
+                      const char *why)
+{
+    struct mls_loader_options loader = live->loader;
+    char *own_path = path ? strdup(path) : NULL;
+    if (path && !own_path)
+        return false;
+    if (own_path) {
+        loader.path = own_path;
+        loader.spec_file = NULL;
+    }
+    struct mls_engine *engine = live->options.recording ? NULL : mls_engine_start(&loader, settings);
+    if (!engine) {
+        free(own_path);
+        return false;
+    }
+    mls_profile_free(live->profile);
+    live->profile = NULL;
+    mls_report_free(live->report);
+    live->report = NULL;
+    bury(live, live->engine);
+    live->engine = engine;
+    live->loader = loader;
+    if (own_path) {
+        free(live->path);
+        live->path = own_path;
+    }
+    live->options.settings = *settings;
+    clear_snapshot(live);
+    live_data_clear(&live->data);
+    mls_live_note(live, MLS_LOG_CHANGE, why);
+    return true;
+}
+
+void mls_live_set_units(struct mls_live *live, enum mls_compute_units setting)
+{
+    char text[MLS_LOG_TEXT_BYTES];
+    live->snapshot.setting = setting;
+    snprintf(text, sizeof text, "compute units: %s", mls_compute_units_name(setting));
+    mls_live_note(live, MLS_LOG_CHANGE, text);
+}
+
+void mls_live_reset(struct mls_live *live, const char *why)
+{
+    if (!live->profile)
+        return;
+    mls_profile_reset(live->profile);
+    live->runs_seen = 0;
+    for (size_t i = 0; i < live->snapshot.n_steps; i++)
+        live->snapshot.trends[i].n = 0;
+    mls_live_note(live, MLS_LOG_CHANGE, why);
+}
+
+void mls_live_cancel(struct mls_live *live)
+{
+    if (live->engine && mls_engine_phase(live->engine) == MLS_PHASE_LOADING)
+        mls_engine_stop(live->engine);
+}
+
+void mls_live_note(struct mls_live *live, enum mls_log_kind kind, const char *text)
+{
+    if (!live->options.recording)
+        mls_log_add(&live->log, seconds_since_start(live), kind, "%s", text);
+}
+
+/* ---- Updating
+ * --------------------------------------------------------------------------------------------------- */
 
 static void update_load(struct mls_live *live)
 {
     struct mls_snapshot *snapshot = &live->snapshot;
-    snapshot->progress = mls_loader_progress(live->loader);
+    snapshot->progress = mls_engine_progress(live->engine);
     if (snapshot->progress.finished)
         snapshot->progress.stage = MLS_STAGE_FIRST_RUN;
     if (snapshot->progress.stage != live->stage_seen) {
@@ -132,17 +190,6 @@ static void update_load(struct mls_live *live)
         live->stage_begin_ns = mls_clock_ns();
     }
     snapshot->stage_elapsed_ns = mls_clock_ns() - live->stage_begin_ns;
-}
-
-static void replace_report(struct mls_live *live, const struct mls_facts *facts)
-{
-    struct mls_report *report;
-    if (mls_diagnose(facts, &report, NULL) != MLS_OK)
-        return;
-    mls_report_free(live->report);
-    live->report = report;
-    live->snapshot.report = report;
-    live->report_at_ns = mls_clock_ns();
 }
 
 static void diagnose(struct mls_live *live)
@@ -167,40 +214,68 @@ static void diagnose(struct mls_live *live)
         means[i] = snapshot->steps[i].mean_per_prediction_ns;
     measurement.step_mean_ns = means;
     facts.measurement = measured && means ? &measurement : NULL;
-    replace_report(live, &facts);
     live->report_measured = facts.measurement != NULL;
+    struct mls_report *report;
+    if (mls_diagnose(&facts, &report, NULL) == MLS_OK) {
+        mls_report_free(live->report);
+        live->report = report;
+        snapshot->report = report;
+        live->report_at_ns = mls_clock_ns();
+    }
     free(means);
 }
 
-/* What the worker has made becomes visible, once. */
+/* What the engine has made becomes visible, once. */
 static void adopt(struct mls_live *live, enum mls_phase phase)
 {
     struct mls_snapshot *snapshot = &live->snapshot;
-    const struct mls_loaded *loaded = mls_loader_result(live->loader);
+    const struct mls_loaded *loaded = mls_engine_loaded(live->engine);
     snapshot->loaded = loaded;
-    snapshot->package = loaded->package ? mls_package_info(loaded->package) : NULL;
     for (unsigned i = 0; i < MLS_STAGE_COUNT; i++)
         snapshot->stages[i] = loaded->stages[i];
     snapshot->load_ns = loaded->total_ns;
     for (unsigned i = 0; i < MLS_COMPUTE_UNITS_COUNT; i++)
-        snapshot->placements[i] = live->placements[i];
+        snapshot->placements[i] = mls_engine_placement(live->engine, (enum mls_compute_units)i);
+    live_data_describe(loaded, &live->options.settings, snapshot);
     if (phase != MLS_PHASE_RUNNING || !loaded->plan)
         return;
-    struct mls_profile_options options = {.live = true};
-    size_t n_steps = mls_plan_step_count(loaded->plan);
-    if (mls_profile_create(loaded->plan, &options, &live->profile, NULL) != MLS_OK)
+    struct mls_profile_options options = {.live = true, .keep_predictions = MLS_KEPT_LATEST};
+    if (!live_data_fill(&live->data, loaded, snapshot) ||
+        mls_profile_create(loaded->plan, &options, &live->profile, NULL) != MLS_OK)
         return;
-    snapshot->steps = calloc(n_steps ? n_steps : 1, sizeof *snapshot->steps);
-    snapshot->trends = calloc(n_steps ? n_steps : 1, sizeof *snapshot->trends);
-    snapshot->n_steps = snapshot->steps && snapshot->trends ? n_steps : 0;
+    snapshot->attributes = mls_engine_attributes(live->engine, &snapshot->n_attributes);
+    snapshot->roofline = mls_engine_roofline(live->engine);
+    mls_profile_set_roofline(live->profile, snapshot->roofline);
+    char text[MLS_LOG_TEXT_BYTES];
+    snprintf(text, sizeof text, "loaded in %.3g ms: %zu operations, %s, %u thread%s",
+             live->options.synthetic ? 0 : (double)snapshot->load_ns * 1e-6, snapshot->n_steps,
+             snapshot->model.isa, snapshot->model.threads, snapshot->model.threads == 1 ? "" : "s");
+    mls_live_note(live, MLS_LOG_NOTE, text);
+}
+
+static void update_history(struct mls_live *live)
+{
+    struct mls_snapshot *snapshot = &live->snapshot;
+    uint64_t runs = snapshot->predictions.runs - live->runs_seen;
+    struct mls_history_point point = {
+        .at_s = seconds_since_start(live), .rss_bytes = snapshot->memory.rss_bytes, .runs = runs};
+    size_t n = runs < snapshot->n_recent ? (size_t)runs : snapshot->n_recent;
+    for (size_t i = 0; i < n; i++) {
+        double ns = snapshot->recent_ns[snapshot->n_recent - 1 - i];
+        point.mean_ns += ns / (double)n;
+        point.worst_ns = ns > point.worst_ns ? ns : point.worst_ns;
+    }
+    live->runs_seen = snapshot->predictions.runs;
+    mls_history_add(&live->history, &point);
 }
 
 static void update_measurements(struct mls_live *live)
 {
     struct mls_snapshot *snapshot = &live->snapshot;
     uint64_t recent_ns[MLS_SNAPSHOT_RECENT];
-    if (!live->memory_at_ns || mls_clock_ns() - live->memory_at_ns > memory_every_ns) {
-        live->memory_at_ns = mls_clock_ns();
+    uint64_t now_ns = mls_clock_ns();
+    if (!live->memory_at_ns || now_ns - live->memory_at_ns > memory_every_ns) {
+        live->memory_at_ns = now_ns;
         snapshot->memory = mls_memory_read(snapshot->loaded->plan, snapshot->loaded->run);
     }
     snapshot->predictions = mls_profile_predictions(live->profile);
@@ -212,19 +287,32 @@ static void update_measurements(struct mls_live *live)
         snapshot->recent_ns[i] = (double)recent_ns[i];
     for (size_t i = 0; i < snapshot->n_steps; i++)
         snapshot->steps[i] = mls_profile_step(live->profile, i);
-    if (mls_clock_ns() - live->trend_at_ns < trend_every_ns || !snapshot->predictions.runs)
+    live_data_keep_predictions(&live->data, live->profile, snapshot);
+    if (!live->options.synthetic)
+        update_history(live);
+    if (now_ns - live->trend_at_ns < trend_every_ns || !snapshot->predictions.runs)
         return;
-    live->trend_at_ns = mls_clock_ns();
+    live->trend_at_ns = now_ns;
     for (size_t i = 0; i < snapshot->n_steps; i++)
         mls_trend_add(&snapshot->trends[i], (double)snapshot->steps[i].time.last_ns);
+}
+
+static void note_failure(struct mls_live *live)
+{
+    char text[MLS_LOG_TEXT_BYTES];
+    snprintf(text, sizeof text, "%.190s", live->snapshot.error->text);
+    mls_live_note(live, MLS_LOG_ERROR, text);
 }
 
 void mls_live_update(struct mls_live *live, bool collect_only)
 {
     struct mls_snapshot *snapshot = &live->snapshot;
-    enum mls_phase phase = atomic_load(&live->phase);
-    if (live->profile)
-        mls_profile_collect(live->profile, live->recorder);
+    if (!live->engine)
+        return;
+    reap(live);
+    enum mls_phase phase = mls_engine_phase(live->engine);
+    for (size_t i = 0; live->profile && i < mls_engine_worker_count(live->engine); i++)
+        mls_profile_collect(live->profile, mls_engine_recorder(live->engine, i));
     if (collect_only)
         return;
     if (phase == MLS_PHASE_LOADING) {
@@ -235,11 +323,20 @@ void mls_live_update(struct mls_live *live, bool collect_only)
         adopt(live, phase);
     if (live->profile)
         update_measurements(live);
-    if (live->options.synthetic)
+    if (live->options.synthetic) {
         mls_snapshot_synthesize(snapshot, live->n_expected);
+        live_data_synthesize_predictions(&live->data, snapshot);
+        live->history = (struct mls_history){.n_points = 3,
+                                             .stretch_s = 1,
+                                             .points = {{1, 1.2e6, 1.9e6, 40u << 20, 700},
+                                                        {2, 1.3e6, 1.6e6, 60u << 20, 760},
+                                                        {3, 1.3e6, 1.5e6, 64u << 20, 770}}};
+    }
     bool failed_now = phase == MLS_PHASE_FAILED && snapshot->phase != MLS_PHASE_FAILED;
-    if (failed_now)
-        snapshot->error = live->run_failed ? &live->run_error : &snapshot->loaded->error;
+    if (failed_now) {
+        snapshot->error = mls_engine_error(live->engine);
+        note_failure(live);
+    }
     bool first_measured =
         !live->report_measured && snapshot->predictions.runs >= FIRST_REPORT_RUNS && !snapshot->synthetic;
     bool old = live->report_measured && mls_clock_ns() - live->report_at_ns > report_every_ns;
@@ -260,26 +357,25 @@ void mls_live_expect(struct mls_live *live, uint64_t n_predictions)
 
 uint64_t mls_live_done(const struct mls_live *live)
 {
-    return atomic_load_explicit(&live->n_done, memory_order_relaxed);
+    return live->engine ? mls_engine_done(live->engine) : UINT64_MAX;
+}
+
+enum mls_status mls_live_save(const struct mls_live *live, const char *path, bool redact,
+                              struct mls_error *reterr)
+{
+    return live_data_save(&live->snapshot, path, redact, reterr);
 }
 
 void mls_live_free(struct mls_live *live)
 {
     if (!live)
         return;
-    atomic_store(&live->stop, true);
-    mls_loader_cancel(live->loader);
-    struct mls_run *run = atomic_load(&live->run);
-    if (run)
-        mls_run_cancel(run);
-    pthread_join(live->thread, NULL);
     mls_report_free(live->report);
-    for (unsigned i = 0; i < MLS_COMPUTE_UNITS_COUNT; i++)
-        mls_placement_free(live->placements[i]);
     mls_profile_free(live->profile);
-    mls_recorder_free(live->recorder);
-    mls_loader_free(live->loader);
-    free(live->snapshot.steps);
-    free(live->snapshot.trends);
+    mls_engine_free(live->engine);
+    for (unsigned i = 0; i < DYING_MAX; i++)
+        mls_engine_free(live->dying[i]);
+    live_data_done(&live->data);
+    free(live->path);
     free(live);
 }

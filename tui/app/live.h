@@ -1,23 +1,45 @@
 /*
- * live.h: the model behind the screen. One worker thread loads it and then predicts without end; the screen's
- * thread takes snapshots. Between the two there are atomics and the recorder's ring: the worker never waits
- * for the screen.
+ * live.h: what stands behind the screen: an engine that loads and runs a model, or a recording. The screen's
+ * thread takes snapshots; between it and the engine there are atomics and rings, so nobody waits for the
+ * other.
  */
 #pragma once
 
+#include "app/settings.h"
 #include "app/snapshot.h"
 
 struct mls_live;
 
 struct mls_live_options {
     const struct mls_loader_options *loader; /* borrowed until mls_live_free */
-    uint32_t delay_ms;                       /* pause between predictions */
-    enum mls_compute_units compute_units;    /* whose units are shown */
-    bool synthetic;                          /* mls_snapshot_synthesize */
+    struct mls_settings settings;
+    enum mls_compute_units compute_units;  /* whose units are shown */
+    struct mls_environment environment;    /* for recordings */
+    bool synthetic;                        /* mls_snapshot_synthesize */
+    const char *recording_path;            /* shown as the path of `recording` */
+    const struct mls_recording *recording; /* opened instead of a model; borrowed until mls_live_free */
 };
 
-/* mls_live_start: starts the worker. NULL when out of memory or threads. */
+/* mls_live_start: starts the engine, or takes over the recording. NULL when out of memory or threads. */
 struct mls_live *mls_live_start(const struct mls_live_options *options);
+
+/* mls_live_restart: loads anew with other settings, or another model when path is not NULL (copied);
+ * statistics begin again, and `why` is noted in the log. The old engine ends in the background. False when
+ * out of memory: then nothing has changed. */
+bool mls_live_restart(struct mls_live *live, const struct mls_settings *settings, const char *path,
+                      const char *why);
+
+/* mls_live_set_units: whose predicted units are shown. */
+void mls_live_set_units(struct mls_live *live, enum mls_compute_units setting);
+
+/* mls_live_reset: statistics begin again; the model runs on. */
+void mls_live_reset(struct mls_live *live, const char *why);
+
+/* mls_live_cancel: gives up a load that is going on. */
+void mls_live_cancel(struct mls_live *live);
+
+/* mls_live_note: a line of the log. */
+void mls_live_note(struct mls_live *live, enum mls_log_kind kind, const char *text);
 
 /* mls_live_update: brings the snapshot up to date, on the screen's thread. `collect_only`: recording goes on,
  * the snapshot stays. */
@@ -29,8 +51,12 @@ const struct mls_snapshot *mls_live_snapshot(const struct mls_live *live);
 /* mls_live_expect: in synthetic snapshots, so many more predictions are counted. */
 void mls_live_expect(struct mls_live *live, uint64_t n_predictions);
 
-/* mls_live_done: predictions that the worker has finished. */
+/* mls_live_done: predictions that were finished. */
 uint64_t mls_live_done(const struct mls_live *live);
 
-/* mls_live_free: cancels what is going on, waits for the worker, and frees the model; NULL is fine. */
+/* mls_live_save: the snapshot as a recording; names are replaced with `redact`. */
+enum mls_status mls_live_save(const struct mls_live *live, const char *path, bool redact,
+                              struct mls_error *reterr);
+
+/* mls_live_free: cancels what is going on, waits for it, and frees the model; NULL is fine. */
 void mls_live_free(struct mls_live *live);

@@ -30,9 +30,10 @@ static enum mls_request find_exactly(const struct mls_keymap *keymap, mls_keycod
     return MLS_REQUEST_NONE;
 }
 
-static bool bind_keys(struct mls_keymap *keymap, enum mls_request request)
+/* Binds keys to a request; false when a name is no key, a key is taken, or there is no room. */
+static bool bind_keys(struct mls_keymap *keymap, enum mls_request request, const char *names)
 {
-    const char *at = requests[request].keys;
+    const char *at = names;
     while (*at) {
         size_t length = strcspn(at, " ");
         mls_keycode key;
@@ -50,9 +51,39 @@ bool mls_keymap_default(struct mls_keymap *ret_keymap)
 {
     struct mls_keymap keymap = {.n_bindings = 0};
     for (unsigned i = 0; i < MLS_REQUEST_COUNT; i++)
-        if (!bind_keys(&keymap, (enum mls_request)i))
+        if (!bind_keys(&keymap, (enum mls_request)i, requests[i].keys))
             return false;
     *ret_keymap = keymap;
+    return true;
+}
+
+/* Takes away what a key meant; with a request, all keys of it. */
+static void unbind(struct mls_keymap *keymap, mls_keycode key, enum mls_request request)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < keymap->n_bindings; i++)
+        if (keymap->bindings[i].key != key && keymap->bindings[i].request != request)
+            keymap->bindings[n++] = keymap->bindings[i];
+    keymap->n_bindings = n;
+}
+
+bool mls_keymap_bind(struct mls_keymap *keymap, enum mls_request request, const char *keys)
+{
+    struct mls_keymap changed = *keymap;
+    unbind(&changed, 0, request);
+    for (const char *at = keys; *at;) {
+        mls_keycode key;
+        size_t length = strcspn(at, " ");
+        if (length && !mls_key_parse_name(at, length, &key))
+            return false;
+        if (length)
+            unbind(&changed, key, MLS_REQUEST_NONE);
+        at += length;
+        at += strspn(at, " ");
+    }
+    if (!bind_keys(&changed, request, keys))
+        return false;
+    *keymap = changed;
     return true;
 }
 

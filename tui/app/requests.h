@@ -17,7 +17,11 @@ enum mls_where {
     MLS_IN_OPERATIONS = 1u << 2,
     MLS_IN_FINDINGS = 1u << 3,
     MLS_IN_PLACEMENT = 1u << 4,
-    MLS_IN_DETAIL = 1u << 5 /* a detail pane is open */
+    MLS_IN_DETAIL = 1u << 5, /* a detail pane is open */
+    MLS_IN_TIMELINE = 1u << 6,
+    MLS_IN_SETUP = 1u << 7,
+    MLS_IN_LOADING = 1u << 8, /* a load or another long action goes on */
+    MLS_IN_LIVE = 1u << 9     /* a model runs; not with recordings */
 };
 
 /*
@@ -29,9 +33,12 @@ enum mls_where {
     X(CLOSE, "close", "q", MLS_IN_ANY, "quit", "close the pane or the view on top; in the last one, quit")  \
     X(OPEN, "open", "Enter", MLS_IN_LIST, "detail",                                                         \
       "detail of the row; again: its operation, or the whole screen")                                       \
+    X(CANCEL, "cancel", "x", MLS_IN_LOADING, "cancel", "give up the load or the long action")               \
     X(HOTTEST, "hottest", "H", MLS_IN_OPERATIONS, "hottest", "select the hottest operation, then the next") \
     X(TREE, "tree", "t F5", MLS_IN_OPERATIONS, "tree", "run order, or a tree by module with sums")          \
     X(BY_TYPE, "by-type", "b", MLS_IN_OPERATIONS, "by type", "rolled up by type of operation, and back")    \
+    X(NEXT_SLOW, "next-slow", "s", MLS_IN_TIMELINE, "prediction",                                           \
+      "next prediction; the first is the slowest")                                                          \
     X(NEXT_SETTING, "next-setting", "c", MLS_IN_PLACEMENT, "setting", "next compute-unit setting")          \
     X(NEXT_ERROR, "next-error", "e", MLS_IN_FINDINGS, "error", "next error")                                \
     X(NEXT_WARNING, "next-warning", "w", MLS_IN_FINDINGS, "warning", "next warning")                        \
@@ -66,19 +73,31 @@ enum mls_where {
       "two marked rows: their ratio in the sorted column")                                                  \
     X(LIMIT, "limit", "L", MLS_IN_OPERATIONS, "", "hide operations below 0.1, 0.5, 1, 5 %, or none")        \
     X(SHARES, "shares", "%", MLS_IN_LIST, "", "shares as bar and number, number, or bar")                   \
-    X(EXPAND, "expand", "+", MLS_IN_OPERATIONS, "", "open the row of a tree")                               \
-    X(COLLAPSE, "collapse", "-", MLS_IN_OPERATIONS, "", "close the row of a tree, or the one above")        \
-    X(TOGGLE_ALL, "toggle-all", "*", MLS_IN_OPERATIONS, "", "close all rows of a tree, or open all")        \
+    X(EXPAND, "expand", "+", MLS_IN_OPERATIONS | MLS_IN_TIMELINE, "",                                       \
+      "tree: open the row; timeline: zoom in")                                                              \
+    X(COLLAPSE, "collapse", "-", MLS_IN_OPERATIONS | MLS_IN_TIMELINE, "",                                   \
+      "tree: close the row; timeline: zoom out")                                                            \
+    X(TOGGLE_ALL, "toggle-all", "*", MLS_IN_OPERATIONS | MLS_IN_TIMELINE, "",                               \
+      "tree: close or open all rows; timeline: the whole")                                                  \
     X(PREVIOUS_ERROR, "previous-error", "E", MLS_IN_FINDINGS, "", "previous error")                         \
     X(PREVIOUS_WARNING, "previous-warning", "W", MLS_IN_FINDINGS, "", "previous warning")                   \
-    X(PREVIOUS_SETTING, "previous-setting", "x", MLS_IN_PLACEMENT, "", "previous compute-unit setting")     \
+    X(PREVIOUS_SLOW, "previous-slow", "S", MLS_IN_TIMELINE, "", "previous prediction")                      \
+    X(COPY, "copy", "y", MLS_IN_LIST, "", "copy the row to the terminal's clipboard")                       \
+    X(RESET, "reset", "r", MLS_IN_LIVE, "", "statistics begin again")                                       \
+    X(RECORD, "record", "R", MLS_IN_ANY, "", "write a recording into the working directory")                \
+    X(REFRESH, "refresh", "d", MLS_IN_ANY, "", "time between two looks: 0.1, 0.25, 0.5, 1 or 2 s")          \
+    X(BACKWARD, "backward", "[", MLS_IN_ANY, "", "back through the views visited")                          \
+    X(FORWARD, "forward", "]", MLS_IN_ANY, "", "forward through the views visited")                         \
     X(NEXT_VIEW, "next-view", "Tab", MLS_IN_ANY, "", "next view")                                           \
     X(PREVIOUS_VIEW, "previous-view", "Shift-Tab", MLS_IN_ANY, "", "previous view")                         \
     X(OVERVIEW, "overview", "1", MLS_IN_ANY, "", "the model, its load and its latency")                     \
     X(OPERATIONS, "operations", "2", MLS_IN_ANY, "", "every operation, measured live")                      \
+    X(TIMELINE, "timeline", "4", MLS_IN_ANY, "", "single predictions over time, the slowest kept")          \
     X(MEMORY, "memory", "5", MLS_IN_ANY, "", "the arena over the steps of a prediction")                    \
     X(PLACEMENT, "placement", "6", MLS_IN_ANY, "", "predicted units for the four compute-unit settings")    \
     X(FINDINGS, "findings", "8", MLS_IN_ANY, "", "what is wrong or slow, why, and the fix")                 \
+    X(LOG, "log", "0", MLS_IN_ANY, "", "what happened, and how the model did over the whole time")          \
+    X(SETUP, "setup", "F2", MLS_IN_ANY, "", "settings of the model and the screen")                         \
     X(REDRAW, "redraw", "Ctrl-l", MLS_IN_ANY, "", "draw the whole screen again")                            \
     X(SUSPEND, "suspend", "Ctrl-z", MLS_IN_ANY, "", "back to the shell; fg returns")
 
@@ -104,7 +123,7 @@ const struct mls_request_info *mls_request_info(enum mls_request request);
 /* mls_request_find: the request with this name, or MLS_REQUEST_NONE. */
 enum mls_request mls_request_find(const char *name);
 
-enum { MLS_KEYMAP_MAX = 96 };
+enum { MLS_KEYMAP_MAX = 128 };
 
 /* Which key asks for what. Plain data: a configuration file may change it later. */
 struct mls_keymap {
@@ -118,6 +137,10 @@ struct mls_keymap {
 /* mls_keymap_default: the keys of the list; false when the list names an unknown key, the same key twice, or
  * too many. */
 bool mls_keymap_default(struct mls_keymap *ret_keymap);
+
+/* mls_keymap_bind: gives a request other keys (names, blanks between; "" for none), taking them from whom
+ * they belonged to; false, and nothing changes, when a name is no key. */
+bool mls_keymap_bind(struct mls_keymap *keymap, enum mls_request request, const char *keys);
 
 /* mls_keymap_find: what a key asks for, or MLS_REQUEST_NONE. Upper case acts as lower case where the former
  * is free. */

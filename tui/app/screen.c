@@ -7,20 +7,16 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "app/config.h"
 #include "app/frame.h"
 #include "app/live.h"
 #include "app/script.h"
 #include "app/state.h"
+#include "app/wishes.h"
 #include "core/clock.h"
 #include "term/terminal.h"
 
 enum { EXIT_DONE = 0, EXIT_USAGE = 2, EXIT_INTERNAL = 4, DEFAULT_COLUMNS = 80, DEFAULT_ROWS = 24 };
-
-static bool use_color(enum mls_screen_color color)
-{
-    const char *no_color = getenv("NO_COLOR");
-    return color == MLS_SCREEN_COLOR_ALWAYS || (color == MLS_SCREEN_COLOR_AUTO && !(no_color && *no_color));
-}
 
 /* The exit code of a screen that is left: that of the failure that it showed. */
 static int exit_code(const struct mls_live *live)
@@ -49,6 +45,9 @@ static void show(struct mls_state *state, struct mls_terminal *terminal, struct 
         !mls_grid_resize(grid, state->columns, state->rows))
         return;
     grid->ascii = state->ascii;
+    grid->blocks = state->blocks;
+    mls_terminal_set_theme(terminal, state->theme);
+    mls_terminal_set_mouse(terminal, state->mouse);
     mls_frame_draw(state, grid, &cursor);
     if (state->redraw)
         mls_terminal_redraw(terminal);
@@ -64,7 +63,9 @@ static int take_input(struct mls_state *state, struct mls_terminal *terminal)
     if (signals.resized)
         mls_terminal_resized(terminal);
     while (!signals.deadly && !state->quit && !state->suspend && mls_terminal_key(terminal, &key))
-        if (key != 0)
+        if (key == MLS_KEY_MOUSE)
+            mls_state_mouse(state, mls_terminal_mouse(terminal));
+        else if (key != 0)
             mls_state_key(state, key);
     if (signals.suspend || state->suspend) {
         state->suspend = false;
@@ -90,6 +91,7 @@ static int interact(struct mls_state *state, struct mls_live *live, struct mls_t
             mls_state_refresh(state);
             next_ns = now_ns + (uint64_t)state->refresh_ms * 1000000;
         }
+        mls_wishes_fulfil(state, live, terminal);
         show(state, terminal, &grid);
         now_ns = mls_clock_ns();
         mls_terminal_wait(terminal, now_ns < next_ns ? (int)((next_ns - now_ns) / 1000000) + 1 : 0);
@@ -108,41 +110,79 @@ static int run_screen(const struct mls_screen_options *options, struct mls_state
     return exit_code(live);
 }
 
-int mls_screen_main(const struct mls_screen_options *options)
+static struct mls_terminal *open_terminal(const struct mls_screen_options *options)
 {
     const char *reason = "out of memory";
-    struct mls_terminal *terminal = NULL;
-    struct mls_state state;
+    const char *no_color = getenv("NO_COLOR");
+    bool color = !options->colorless && !(no_color && *no_color);
+    struct mls_terminal *terminal = mls_terminal_open(color, &reason);
+    if (!terminal)
+        fprintf(stderr,
+                "mlscope: cannot show the screen: %s\nhint: `mlscope profile MODEL` prints to any output\n",
+                reason);
+    return terminal;
+}
+
+static bool prepare(const struct mls_screen_options *options, const struct mls_live *live,
+                    struct mls_state *state)
+{
+    bool ascii = options->ascii || strcmp(nl_langinfo(CODESET), "UTF-8") != 0;
+    if (!mls_state_init(state, mls_live_snapshot(live), options->columns ? options->columns : DEFAULT_COLUMNS,
+                        options->rows ? options->rows : DEFAULT_ROWS, ascii))
+        return false;
+    state->settings = options->settings;
+    /* Scripts are the same for everyone: they read a configuration only when it is named. */
+    if ((options->config_path || !options->script_path) && !mls_config_load(state, options->config_path))
+        mls_state_say(state, true, "cannot read the configuration %.180s", options->config_path);
+    state->ascii = state->ascii || ascii;
+    state->mouse = state->mouse && !options->no_mouse;
+    return true;
+}
+
+int mls_screen_main(const struct mls_screen_options *options)
+{
+    struct mls_state *state = calloc(1, sizeof *state);
     int deadly = 0;
     int code = EXIT_INTERNAL;
     setlocale(LC_CTYPE, "");
-    bool ascii = options->ascii || strcmp(nl_langinfo(CODESET), "UTF-8") != 0;
-    if (!options->script_path) {
-        terminal = mls_terminal_open(use_color(options->color), &reason);
-        if (!terminal) {
-            fprintf(
-                stderr,
-                "mlscope: cannot show the screen: %s\nhint: `mlscope profile MODEL` prints to any output\n",
-                reason);
-            return EXIT_USAGE;
-        }
+    struct mls_terminal *terminal = options->script_path ? NULL : open_terminal(options);
+    if (!options->script_path && !terminal) {
+        free(state);
+        return EXIT_USAGE;
     }
-    struct mls_live *live = mls_live_start(&(struct mls_live_options){.loader = options->loader,
-                                                                      .delay_ms = options->delay_ms,
-                                                                      .compute_units = options->compute_units,
-                                                                      .synthetic = options->deterministic});
-    bool ready = live && mls_state_init(&state, mls_live_snapshot(live),
-                                        options->columns ? options->columns : DEFAULT_COLUMNS,
-                                        options->rows ? options->rows : DEFAULT_ROWS, ascii);
+    struct mls_live *live =
+        mls_live_start(&(struct mls_live_options){.loader = options->loader,
+                                                  .settings = options->settings,
+                                                  .compute_units = options->compute_units,
+                                                  .environment = options->environment,
+                                                  .synthetic = options->deterministic,
+                                                  .recording = options->recording,
+                                                  .recording_path = options->recording_path});
+    bool ready = live && state && prepare(options, live, state);
     if (ready) {
-        code = run_screen(options, &state, live, terminal, &deadly);
-        mls_state_done(&state);
+        code = run_screen(options, state, live, terminal, &deadly);
+        mls_state_done(state);
     }
     mls_terminal_close(terminal); /* first the terminal: ending a long operation may take a moment */
     if (!ready)
         fprintf(stderr, "mlscope: cannot show the screen: out of memory\n");
     mls_live_free(live);
+    free(state);
     if (deadly)
         raise(deadly); /* the default action again: whoever waits for us sees the signal */
     return code;
+}
+
+int mls_screen_default_config(void)
+{
+    struct mls_snapshot *nothing = calloc(1, sizeof *nothing);
+    struct mls_state *state = calloc(1, sizeof *state);
+    bool ok = nothing && state && mls_state_init(state, nothing, DEFAULT_COLUMNS, DEFAULT_ROWS, false);
+    if (ok) {
+        ok = mls_config_write(state, stdout);
+        mls_state_done(state);
+    }
+    free(state);
+    free(nothing);
+    return ok && fflush(stdout) == 0 ? EXIT_DONE : EXIT_INTERNAL;
 }

@@ -4,36 +4,27 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "app/settings.h"
 #include "diagnostics/placement.h"
-
-struct mls_loader_options; /* profiler/loader.h: what to open and how to run it, inputs and seed included */
-
-/* When to use colour: id, name on the command line. AUTO: on a terminal, unless NO_COLOR is set and not
- * empty. */
-#define MLS_SCREEN_COLOR_LIST(X) \
-    X(AUTO, "auto")              \
-    X(ALWAYS, "always")          \
-    X(NEVER, "never")
-
-enum mls_screen_color {
-#define X(id, name) MLS_SCREEN_COLOR_##id,
-    MLS_SCREEN_COLOR_LIST(X)
-#undef X
-        MLS_SCREEN_COLOR_COUNT
-};
+#include "profiler/recording.h"
 
 /* What the screen needs. Everything is borrowed for the call; zeros are the defaults. */
 struct mls_screen_options {
     const struct mls_loader_options *loader;
+    struct mls_settings settings;
+    struct mls_environment environment;
+    const struct mls_recording *recording; /* shown in place of a model */
+    const char *recording_path;
     enum mls_compute_units compute_units; /* whose predicted units stand beside the operations */
-    uint32_t delay_ms;                    /* pause between predictions */
+    const char *config_path;              /* NULL: the usual one */
     const char *script_path; /* keys and commands from a file ("-": standard input), no terminal used; NULL:
                                 interactive */
     uint16_t columns;        /* size of the screen of a script; 0: 80 x 24 */
     uint16_t rows;
     bool deterministic; /* scripts: measured numbers are replaced by fixed ones made from the plan's costs */
     bool ascii;         /* no characters outside ASCII */
-    enum mls_screen_color color;
+    bool colorless;     /* whatever the terminal can do */
+    bool no_mouse;
 };
 
 /*
@@ -42,3 +33,6 @@ struct mls_screen_options {
  * standard error.
  */
 int mls_screen_main(const struct mls_screen_options *options);
+
+/* mls_screen_default_config: the configuration as it is without a file, on standard output; an exit code. */
+int mls_screen_default_config(void);

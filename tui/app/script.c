@@ -6,6 +6,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "app/frame.h"
+#include "app/wishes.h"
 #include "core/clock.h"
 
 enum { LINE_BYTES = 1024, POLL_NS = 5000000 };
@@ -20,6 +22,7 @@ struct script {
 
 static void refresh(struct script *script)
 {
+    mls_wishes_fulfil(script->state, script->live, NULL);
     mls_live_update(script->live, script->state->frozen);
     mls_state_refresh(script->state);
 }
@@ -121,13 +124,41 @@ static bool press(struct script *script, const char *text)
     return true;
 }
 
+/* "click X Y", "wheel X Y up": as if the mouse had done it on the screen as it is now. */
+static bool act_mouse(struct script *script, const char *text, bool wheel)
+{
+    struct mls_mouse mouse = {.action = MLS_MOUSE_CLICK};
+    char way[8] = "";
+    struct mls_grid grid = {.ascii = false};
+    struct mls_cursor_place cursor;
+    if (sscanf(text, "%d %d %7s", &mouse.x, &mouse.y, way) < (wheel ? 3 : 2) ||
+        !mls_grid_resize(&grid, script->state->columns, script->state->rows)) {
+        script->reason = "the mouse takes X Y, the wheel X Y up or down";
+        return false;
+    }
+    if (wheel)
+        mouse.action = strcmp(way, "up") == 0 ? MLS_MOUSE_WHEEL_UP : MLS_MOUSE_WHEEL_DOWN;
+    mls_frame_draw(script->state, &grid, &cursor); /* what lies where is known once it is drawn */
+    mls_grid_done(&grid);
+    mls_state_mouse(script->state, mouse);
+    return true;
+}
+
+static bool click(struct script *script, const char *text)
+{
+    return act_mouse(script, text, false);
+}
+
+static bool wheel(struct script *script, const char *text)
+{
+    return act_mouse(script, text, true);
+}
+
 static const struct {
     const char *verb;
     bool (*play)(struct script *script, const char *text);
 } verbs[] = {
-    {"wait ", wait_for},
-    {"resize ", resize},
-    {"type ", type},
+    {"wait ", wait_for}, {"resize ", resize}, {"type ", type}, {"click ", click}, {"wheel ", wheel},
 };
 
 static bool play_line(struct script *script, const char *line)
@@ -165,6 +196,7 @@ bool mls_script_play(struct mls_state *state, struct mls_live *live, const char 
         if (!ok)
             snprintf(text, size, "cannot play line %u of %s: %s", number, path, script.reason);
     }
+    mls_wishes_fulfil(state, live, NULL);
     if (!standard)
         fclose(file);
     return ok;

@@ -8,6 +8,7 @@
  *     type conv              characters, one by one
  *     :save-screen FILE      any command line
  *     resize 100x30
+ *     click 10 5             a click there; "wheel 10 5 up", "down"
  */
 #pragma once
 

@@ -5,7 +5,47 @@
 
 const struct mls_step *mls_snapshot_step(const struct mls_snapshot *snapshot, size_t index)
 {
-    return mls_plan_step(snapshot->loaded->plan, index);
+    return snapshot->step_table[index];
+}
+
+const char *mls_snapshot_op_name(const struct mls_snapshot *snapshot, mls_op_id op)
+{
+    return op.i < snapshot->n_ops && snapshot->ops[op.i].name ? snapshot->ops[op.i].name : "";
+}
+
+const char *mls_snapshot_op_type(const struct mls_snapshot *snapshot, mls_op_id op)
+{
+    return op.i < snapshot->n_ops && snapshot->ops[op.i].type ? snapshot->ops[op.i].type : "";
+}
+
+struct mls_record mls_snapshot_record(const struct mls_snapshot *snapshot)
+{
+    struct mls_record record = {.environment = snapshot->environment,
+                                .model = snapshot->model,
+                                .load_ns = snapshot->load_ns,
+                                .steps = snapshot->step_table,
+                                .stats = snapshot->steps,
+                                .n_steps = snapshot->n_steps,
+                                .ops = snapshot->ops,
+                                .n_ops = snapshot->n_ops,
+                                .buffers = snapshot->buffer_table,
+                                .n_buffers = snapshot->n_buffers,
+                                .attributes = snapshot->attributes,
+                                .n_attributes = snapshot->n_attributes,
+                                .memory = snapshot->memory,
+                                .roofline = snapshot->roofline,
+                                .predictions = snapshot->predictions,
+                                .wall = snapshot->wall,
+                                .rate_hz = snapshot->rate_hz,
+                                .lost = snapshot->lost,
+                                .recent_ns = snapshot->recent_ns,
+                                .n_recent = snapshot->n_recent,
+                                .kept = snapshot->kept,
+                                .n_kept = snapshot->n_kept,
+                                .history = snapshot->history,
+                                .log = snapshot->log};
+    memcpy(record.stages, snapshot->stages, sizeof record.stages);
+    return record;
 }
 
 const struct mls_placement *mls_snapshot_placement(const struct mls_snapshot *snapshot)
@@ -75,6 +115,8 @@ static double synthesize_steps(struct mls_snapshot *snapshot, uint64_t n_predict
                                          .gflops = (double)NAN,
                                          .gbytes_per_s = (double)NAN};
         stats->mean_per_prediction_ns = stats->inclusive_mean_ns = stats->time.mean_ns;
+        if (step->cost.flops || bytes > 0)
+            stats->bound = (double)step->cost.flops / 40 > bytes / 12 ? MLS_BOUND_COMPUTE : MLS_BOUND_MEMORY;
         if (step->cost.flops)
             stats->gflops = (double)step->cost.flops / (double)ns;
         if (bytes > 0)
@@ -94,6 +136,7 @@ void mls_snapshot_synthesize(struct mls_snapshot *snapshot, uint64_t n_predictio
     uint64_t ops_ns = (uint64_t)synthesize_steps(snapshot, n_predictions);
     uint64_t total_ns = ops_ns + ops_ns / 50;
     snapshot->synthetic = true;
+    snapshot->roofline = (struct mls_roofline){.gflops = 40, .gbytes_per_s = 12};
     snapshot->load_ns = 0;
     for (unsigned i = 0; i < MLS_STAGE_COUNT; i++) {
         snapshot->stages[i].ns = snapshot->stages[i].entered ? 100000u * (i + 1) : 0;

@@ -13,6 +13,7 @@
 #include "profiler/loader.h"
 #include "profiler/memory.h"
 #include "profiler/profile.h"
+#include "profiler/recording.h"
 
 /* Phases of a screen's life: id, word shown. */
 #define MLS_PHASE_LIST(X) \
@@ -35,32 +36,60 @@ struct mls_trend {
     unsigned n;
 };
 
+enum { MLS_KEPT_LATEST = 7, MLS_KEPT_MAX = MLS_KEPT_LATEST + 1 };
+
+/*
+ * Everything is the same whether a model runs behind it or a recording was opened; `loaded` is only there
+ * with the former.
+ */
 struct mls_snapshot {
     enum mls_phase phase;
-    bool synthetic;                         /* measured numbers are replaced by fixed ones */
-    const char *path;                       /* MODEL as given */
-    struct mls_loader_progress progress;    /* while loading */
-    uint64_t stage_elapsed_ns;              /* in the stage of `progress`, as far as the screen saw it */
-    const struct mls_loaded *loaded;        /* NULL while loading; after a failure, what was made before it */
-    const struct mls_error *error;          /* of the load or of a prediction, or NULL */
-    const struct mls_package_info *package; /* or NULL */
+    bool synthetic;                      /* measured numbers are replaced by fixed ones */
+    const char *recording;               /* read-only: the file that this came from; NULL: a model runs */
+    bool incomplete;                     /* the recording ends early */
+    uint32_t generation;                 /* changes when the steps are others */
+    const char *path;                    /* MODEL as given */
+    struct mls_loader_progress progress; /* while loading */
+    uint64_t stage_elapsed_ns;           /* in the stage of `progress`, as far as the screen saw it */
+    const struct mls_loaded *loaded;     /* NULL while loading; after a failure, what was made before it */
+    const struct mls_error *error;       /* of the load or of a prediction, or NULL */
+    struct mls_environment environment;
+    struct mls_record_model model;
     struct mls_stage_time stages[MLS_STAGE_COUNT]; /* once loaded */
     uint64_t load_ns;
     struct mls_series_stats predictions;
     struct mls_wall wall;
+    struct mls_roofline roofline;
     double rate_hz;
     uint64_t lost;                         /* events */
     double recent_ns[MLS_SNAPSHOT_RECENT]; /* durations of the latest predictions, oldest first */
     size_t n_recent;
     struct mls_memory_use memory;
-    struct mls_step_stats *steps;                                    /* parallel to the plan's steps */
-    struct mls_trend *trends;                                        /* parallel to them */
-    size_t n_steps;                                                  /* 0 until there is a plan */
+    const struct mls_step *const *step_table;     /* NULL until there is a plan */
+    struct mls_step_stats *steps;                 /* parallel to it */
+    struct mls_trend *trends;                     /* parallel to it */
+    size_t n_steps;                               /* 0 until there is a plan */
+    const struct mls_buffer *const *buffer_table; /* of the arena */
+    size_t n_buffers;
+    const struct mls_op_label *ops; /* by mls_op_id */
+    size_t n_ops;
+    const struct mls_step_attribute *attributes; /* in order of step */
+    size_t n_attributes;
+    struct mls_kept_prediction kept[MLS_KEPT_MAX]; /* the slowest, then the latest */
+    size_t n_kept;
+    const struct mls_history *history;
+    const struct mls_log *log;
     const struct mls_placement *placements[MLS_COMPUTE_UNITS_COUNT]; /* NULL where none could be made */
-    enum mls_precision precision;
     enum mls_compute_units setting;  /* whose units are shown beside operations */
     const struct mls_report *report; /* or NULL */
 };
+
+/* mls_snapshot_op_name: of an operation of the model; "" when it is not known. */
+const char *mls_snapshot_op_name(const struct mls_snapshot *snapshot, mls_op_id op);
+const char *mls_snapshot_op_type(const struct mls_snapshot *snapshot, mls_op_id op);
+
+/* mls_snapshot_record: the same as a record; borrows from the snapshot. */
+struct mls_record mls_snapshot_record(const struct mls_snapshot *snapshot);
 
 /* mls_snapshot_step: the plan's step with this index; below n_steps. */
 const struct mls_step *mls_snapshot_step(const struct mls_snapshot *snapshot, size_t index);

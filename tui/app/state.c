@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "app/setting.h"
+
 static const struct mls_view_ops *const view_ops[MLS_VIEW_COUNT] = {
 #define X(name) [MLS_VIEW_##name] = &mls_view_##name,
     MLS_VIEW_LIST(X)
@@ -13,8 +15,14 @@ static const struct mls_view_ops *const view_ops[MLS_VIEW_COUNT] = {
 bool mls_state_init(struct mls_state *state, const struct mls_snapshot *snapshot, int columns, int rows,
                     bool ascii)
 {
-    *state = (struct mls_state){
-        .snapshot = snapshot, .columns = columns, .rows = rows, .ascii = ascii, .refresh_ms = 100};
+    memset(state, 0, sizeof *state);
+    state->snapshot = snapshot;
+    state->columns = columns;
+    state->rows = rows;
+    state->ascii = ascii;
+    state->refresh_ms = 100;
+    state->mouse = state->hints = true;
+    state->n_places = 1;
     bool ok = mls_keymap_default(&state->keymap);
     for (unsigned i = 0; i < MLS_VIEW_COUNT; i++)
         ok = mls_view_open(&state->views[i], view_ops[i], &state->keymap) && ok;
@@ -22,6 +30,7 @@ bool mls_state_init(struct mls_state *state, const struct mls_snapshot *snapshot
         mls_state_done(state);
         return false;
     }
+    state->views[MLS_VIEW_setup].setup = state->setup;
     mls_state_refresh(state);
     return true;
 }
@@ -46,12 +55,30 @@ void mls_state_say(struct mls_state *state, bool bad, const char *format, ...)
     state->message_bad = bad;
 }
 
+static void read_setup(struct mls_state *state)
+{
+    struct mls_view *view = &state->views[MLS_VIEW_setup];
+    view->n_setup = 0;
+    for (size_t i = 0; i < mls_setting_count() && view->n_setup < MLS_SETUP_MAX; i++) {
+        const struct mls_setting_row *row = mls_setting_at(i);
+        struct mls_setup_row *shown = &state->setup[view->n_setup];
+        if (!row->get)
+            continue;
+        *shown = (struct mls_setup_row){
+            .name = row->name, .values = row->values, .help = row->help, .restart = row->restart};
+        row->get(state, shown->value, sizeof shown->value);
+        view->n_setup++;
+    }
+}
+
 void mls_state_refresh(struct mls_state *state)
 {
-    if (state->snapshot->phase == MLS_PHASE_FAILED && !state->failure_shown) {
-        state->failure_shown = true;
+    if (state->snapshot->phase == MLS_PHASE_FAILED && state->failure_shown != state->snapshot->generation) {
+        state->failure_shown = state->snapshot->generation;
         mls_state_go(state, MLS_VIEW_findings);
     }
+    if (state->current == MLS_VIEW_setup)
+        read_setup(state);
     if (!mls_view_update(mls_state_view(state), state->snapshot))
         mls_state_say(state, true, "out of memory");
 }
@@ -68,6 +95,14 @@ void mls_state_go(struct mls_state *state, enum mls_view_index view)
     else if (state->n_back < MLS_BACK_MAX)
         state->back[state->n_back++] = state->current;
     state->current = view;
+    if (state->n_places == MLS_PLACES_MAX) {
+        memmove(state->places, state->places + 1, (MLS_PLACES_MAX - 1) * sizeof *state->places);
+        state->n_places--;
+    } else {
+        state->n_places = state->place + 1; /* who goes elsewhere leaves the way forward */
+    }
+    state->places[state->n_places++] = view;
+    state->place = state->n_places - 1;
     mls_state_refresh(state);
 }
 

@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "app/requests.h"
+#include "app/settings.h"
 #include "app/snapshot.h"
 #include "term/grid.h"
 #include "view/view.h"
@@ -23,7 +24,36 @@ enum mls_mode {
     MLS_MODE_COLUMNS /* the menu of columns to show */
 };
 
-enum { MLS_MESSAGE_BYTES = 256, MLS_BACK_MAX = 16 };
+enum {
+    MLS_MESSAGE_BYTES = 256,
+    MLS_BACK_MAX = 16,
+    MLS_PLACES_MAX = 32,
+    MLS_HOTS_MAX = 64,
+    MLS_SETUP_MAX = 32,
+    MLS_LINES_MAX = 32,
+    MLS_PATH_BYTES = 1024,
+    MLS_COPY_BYTES = 4096
+};
+
+/* What the state asks of whoever has the model, the clock and the terminal: set here, cleared there. */
+struct mls_wishes {
+    bool restart; /* with the settings, because of `why` */
+    bool reset;
+    bool cancel;
+    bool set_units;
+    enum mls_compute_units units;
+    char why[MLS_LOG_TEXT_BYTES];
+    char record[MLS_PATH_BYTES]; /* write a recording there; "": no */
+    bool redact;
+    char open[MLS_PATH_BYTES]; /* open this model instead; "": no */
+    char copy[MLS_COPY_BYTES]; /* into the clipboard; "": nothing */
+};
+
+/* A part of the screen that a click on means a request. */
+struct mls_hot {
+    int x, y, columns;
+    enum mls_request request;
+};
 
 struct mls_state {
     struct mls_keymap keymap;
@@ -43,10 +73,25 @@ struct mls_state {
     bool frozen;
     uint64_t frozen_ns;                  /* for how long, as whoever has a clock says; 0: not shown */
     const struct mls_snapshot *snapshot; /* borrowed */
-    bool failure_shown;                  /* the findings were brought up for a failed load */
-    int columns;                         /* size of the screen */
+    uint32_t failure_shown;              /* generation for whose failed load the findings were brought up */
+    struct mls_settings settings;        /* of the model */
+    struct mls_wishes wishes;
+    struct mls_setup_row setup[MLS_SETUP_MAX];  /* the settings as texts, for the setup view */
+    enum mls_view_index places[MLS_PLACES_MAX]; /* views visited, the latest last */
+    unsigned n_places;
+    unsigned place;                              /* where [ and ] stand among them */
+    char lines[MLS_LINES_MAX][MLS_PROMPT_BYTES]; /* command lines that were given, the latest last */
+    unsigned n_lines;
+    unsigned line; /* of them, while one is typed; n_lines: a new one */
+    struct mls_hot hots[MLS_HOTS_MAX];
+    unsigned n_hots;
+    int columns; /* size of the screen */
     int rows;
     bool ascii;
+    bool blocks; /* graphs of blocks, not of braille */
+    bool mouse;
+    bool hints;
+    enum mls_theme theme;
     uint32_t refresh_ms; /* between snapshots */
     bool quit;
     bool suspend; /* asked for; whoever has the terminal does it and clears it */
@@ -64,11 +109,17 @@ void mls_state_refresh(struct mls_state *state);
 /* mls_state_key: one key was typed. */
 void mls_state_key(struct mls_state *state, mls_keycode key);
 
+/* mls_state_mouse: a click or the wheel. */
+void mls_state_mouse(struct mls_state *state, struct mls_mouse mouse);
+
 /* mls_state_perform: one request. */
 void mls_state_perform(struct mls_state *state, enum mls_request request);
 
 /* mls_state_command: a command line without its colon; what it says is in `message`. False when it failed. */
 bool mls_state_command(struct mls_state *state, const char *line);
+
+/* mls_command_name: of the commands that are no requests; NULL past the last. */
+const char *mls_command_name(size_t index);
 
 /* mls_state_go: to a view, remembering the way back. */
 void mls_state_go(struct mls_state *state, enum mls_view_index view);

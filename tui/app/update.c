@@ -1,6 +1,8 @@
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
+#include "app/complete.h"
 #include "app/state.h"
 
 /* ---- Prompts
@@ -14,6 +16,7 @@ static void begin_prompt(struct mls_state *state, enum mls_mode mode, const char
     state->saved_row = view->list.selected_row;
     snprintf(state->saved_filter_text, sizeof state->saved_filter_text, "%s", view->list.filter_text);
     mls_prompt_set(&state->prompt, text);
+    state->line = state->n_lines;
 }
 
 /* Filters and searches act while they are typed; under a filter that is wrong so far the one before it stays.
@@ -52,6 +55,24 @@ static void cancel_prompt(struct mls_state *state)
     state->message[0] = '\0';
 }
 
+/* A command line that was given is kept, unless it is the same as the one before. */
+static void keep_line(struct mls_state *state, const char *text)
+{
+    if (!*text || (state->n_lines && strcmp(state->lines[state->n_lines - 1], text) == 0))
+        return;
+    if (state->n_lines == MLS_LINES_MAX)
+        memmove(state->lines, state->lines + 1, (--state->n_lines) * sizeof state->lines[0]);
+    snprintf(state->lines[state->n_lines++], sizeof state->lines[0], "%s", text);
+}
+
+static void recall_line(struct mls_state *state, int step)
+{
+    if ((step < 0 && state->line == 0) || (step > 0 && state->line >= state->n_lines))
+        return;
+    state->line += (unsigned)step;
+    mls_prompt_set(&state->prompt, state->line < state->n_lines ? state->lines[state->line] : "");
+}
+
 static void finish_prompt(struct mls_state *state)
 {
     enum mls_mode mode = state->mode;
@@ -61,8 +82,10 @@ static void finish_prompt(struct mls_state *state)
     if (mode == MLS_MODE_FILTER && !mls_state_filter(state, text))
         return; /* the prompt stays, the message says what is wrong */
     state->mode = MLS_MODE_NORMAL;
-    if (mode == MLS_MODE_COMMAND)
+    if (mode == MLS_MODE_COMMAND) {
+        keep_line(state, text);
         mls_state_command(state, text);
+    }
 }
 
 static void prompt_key(struct mls_state *state, mls_keycode key)
@@ -75,6 +98,10 @@ static void prompt_key(struct mls_state *state, mls_keycode key)
         state->quit = true;
     else if (key == MLS_KEY_BACKSPACE && state->prompt.length_bytes == 0)
         cancel_prompt(state);
+    else if (state->mode == MLS_MODE_COMMAND && key == MLS_KEY_TAB)
+        mls_complete(state);
+    else if (state->mode == MLS_MODE_COMMAND && (key == MLS_KEY_UP || key == MLS_KEY_DOWN))
+        recall_line(state, key == MLS_KEY_UP ? -1 : 1);
     else if (mls_prompt_key(&state->prompt, key))
         preview(state);
 }
@@ -181,6 +208,14 @@ static void open_row(struct mls_state *state)
 {
     struct mls_view *view = mls_state_view(state);
     mls_op_id op;
+    if (state->current == MLS_VIEW_setup && view->list.n_order) {
+        char line[MLS_PROMPT_BYTES];
+        const struct mls_setup_row *row = &state->setup[view->list.selected_row];
+        bool named = row->name[strlen(row->name) - 1] == '.';
+        snprintf(line, sizeof line, "set %s%s%s", row->name, named ? "" : "=", named ? "" : row->value);
+        begin_prompt(state, MLS_MODE_COMMAND, line);
+        return;
+    }
     if (!view->ops->detail || view->list.n_order == 0)
         return;
     if (!view->detail)
@@ -342,6 +377,100 @@ static void toggle_full(struct mls_state *state)
     }
 }
 
+/* Where [ and ] lead: the views visited, without leaving them behind. */
+static void go_visited(struct mls_state *state, int step)
+{
+    if ((step < 0 && state->place == 0) || (step > 0 && state->place + 1 >= state->n_places))
+        return;
+    state->place += (unsigned)step;
+    state->current = state->places[state->place];
+    mls_state_refresh(state);
+}
+
+/* The selected row, its cells with tabs between. */
+static void copy_row(struct mls_state *state)
+{
+    const struct mls_view *view = mls_state_view(state);
+    struct mls_rows rows = mls_view_rows(view);
+    char *text = state->wishes.copy;
+    size_t used = 0;
+    text[0] = '\0';
+    for (unsigned i = 0; i < rows.n_columns && view->list.n_order && used < sizeof state->wishes.copy; i++) {
+        char buffer[MLS_DATUM_TEXT_BYTES];
+        struct mls_datum datum = mls_rows_cell(&rows, view->list.selected_row, i);
+        if (datum.kind != MLS_DATUM_SERIES)
+            used += (size_t)snprintf(text + used, sizeof state->wishes.copy - used, "%s%s", used ? "\t" : "",
+                                     mls_datum_format(&datum, buffer));
+    }
+    mls_state_say(state, false, "copied: %.200s", text);
+}
+
+static void next_refresh(struct mls_state *state)
+{
+    static const uint32_t choices_ms[] = {100, 250, 500, 1000, 2000};
+    enum { N = sizeof choices_ms / sizeof choices_ms[0] };
+    size_t at = 0;
+    while (at < N && choices_ms[at] <= state->refresh_ms)
+        at++;
+    state->refresh_ms = choices_ms[at % N];
+    mls_state_say(state, false, "a look every %g s", (double)state->refresh_ms / 1000);
+}
+
+/* A recording is named after its model and the time. */
+static void wish_recording(struct mls_state *state)
+{
+    const char *path = state->snapshot->path ? state->snapshot->path : "model";
+    size_t end = strlen(path);
+    while (end > 1 && path[end - 1] == '/')
+        end--;
+    size_t begin = end;
+    while (begin > 0 && path[begin - 1] != '/')
+        begin--;
+    char date[32] = "";
+    time_t now = time(NULL);
+    struct tm local;
+    if (!state->snapshot->synthetic && localtime_r(&now, &local))
+        strftime(date, sizeof date, "-%Y%m%d-%H%M%S", &local);
+    snprintf(state->wishes.record, sizeof state->wishes.record, "%.*s%s.mlsrec", (int)(end - begin),
+             path + begin, date);
+    state->wishes.redact = state->snapshot->model.sealed;
+}
+
+/* What is asked of whoever has the model. */
+static bool perform_wish(struct mls_state *state, enum mls_request request)
+{
+    switch (request) {
+    case MLS_REQUEST_RESET:
+        if (state->snapshot->recording)
+            return true;
+        state->wishes.reset = true;
+        snprintf(state->wishes.why, sizeof state->wishes.why, "statistics begin again");
+        mls_state_say(state, false, "statistics begin again");
+        return true;
+    case MLS_REQUEST_CANCEL:
+        state->wishes.cancel = true;
+        return true;
+    case MLS_REQUEST_RECORD:
+        if (state->snapshot->recording)
+            mls_state_say(state, true, "this is a recording already");
+        else
+            wish_recording(state);
+        return true;
+    case MLS_REQUEST_COPY:
+        copy_row(state);
+        return true;
+    case MLS_REQUEST_REFRESH:
+        next_refresh(state);
+        return true;
+    case MLS_REQUEST_BACKWARD:
+    case MLS_REQUEST_FORWARD:
+        go_visited(state, request == MLS_REQUEST_BACKWARD ? -1 : 1);
+        return true;
+    default:
+        return false;
+    }
+}
+
 static void perform_any(struct mls_state *state, enum mls_request request)
 {
     switch (request) {
@@ -397,7 +526,41 @@ void mls_state_perform(struct mls_state *state, enum mls_request request)
     if (view->ops->columns &&
         (perform_move(state, request) || perform_list(state, request) || perform_marks(state, request)))
         return;
-    perform_any(state, request);
+    if (!perform_wish(state, request))
+        perform_any(state, request);
+}
+
+void mls_state_mouse(struct mls_state *state, struct mls_mouse mouse)
+{
+    struct mls_view *view = mls_state_view(state);
+    struct mls_rows rows = mls_view_rows(view);
+    long line;
+    int column;
+    if (state->mode != MLS_MODE_NORMAL || !state->mouse)
+        return;
+    state->message[0] = '\0';
+    if (mouse.action != MLS_MOUSE_CLICK) {
+        mls_listing_move(&view->list, mouse.action == MLS_MOUSE_WHEEL_UP ? -3 : 3);
+        return;
+    }
+    for (unsigned i = 0; i < state->n_hots; i++) {
+        const struct mls_hot *hot = &state->hots[i];
+        if (mouse.y == hot->y && mouse.x >= hot->x && mouse.x < hot->x + hot->columns) {
+            mls_state_perform(state, hot->request);
+            return;
+        }
+    }
+    if (!rows.n_columns || view->full)
+        return;
+    mls_listing_hit(&view->list, mouse.x, mouse.y, &line, &column);
+    if (column >= 0) {
+        mls_listing_sort(&view->list, &rows, column);
+        mls_listing_update(&view->list, &rows);
+    } else if (line >= 0 && (size_t)line == view->list.selected) {
+        mls_state_perform(state, MLS_REQUEST_OPEN); /* the second click opens */
+    } else if (line >= 0) {
+        mls_listing_move(&view->list, line - (long)view->list.selected);
+    }
 }
 
 void mls_state_key(struct mls_state *state, mls_keycode key)

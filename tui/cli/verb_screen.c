@@ -5,16 +5,13 @@
 #include "app/screen.h"
 #include "cli/annotate.h"
 #include "cli/cli.h"
-#include "cli/open.h"
+#include "cli/live_settings.h"
 
 static enum mls_status read_options(const struct arguments *arguments, const struct console *console,
                                     struct mls_screen_options *options, struct mls_error *reterr)
 {
-    double delay_ms = 0;
     const struct mls_placement_profile *hardware;
-    enum mls_status status = arguments_number(arguments, OPTION_DELAY, &delay_ms, reterr);
-    if (!status)
-        status = annotate_setting(arguments, &options->compute_units, &hardware, reterr);
+    enum mls_status status = annotate_setting(arguments, &options->compute_units, &hardware, reterr);
     if (status)
         return status;
     unsigned columns = 0, rows = 0;
@@ -22,32 +19,72 @@ static enum mls_status read_options(const struct arguments *arguments, const str
     if (size && (sscanf(size, "%4ux%4u", &columns, &rows) != 2 || !columns || !rows))
         return mls_fail(reterr, MLS_ERR_USAGE, "option --size: '%s' is not COLUMNSxROWS", size);
     const char *color = arguments_text(arguments, OPTION_COLOR);
-    color = color ? color : arguments->color;
-    options->color = !strcmp(color, "always")  ? MLS_SCREEN_COLOR_ALWAYS
-                     : !strcmp(color, "never") ? MLS_SCREEN_COLOR_NEVER
-                                               : MLS_SCREEN_COLOR_AUTO;
-    options->delay_ms = (uint32_t)(delay_ms < 3.6e6 ? delay_ms : 3.6e6);
+    options->colorless = color && !strcmp(color, "never");
+    options->environment = mls_environment_read(cli_version(), cli_commit());
+    options->config_path = arguments_text(arguments, OPTION_CONFIG);
     options->script_path = arguments_text(arguments, OPTION_SCRIPT);
     options->columns = (uint16_t)columns;
     options->rows = (uint16_t)rows;
     options->deterministic = arguments_has(arguments, OPTION_DETERMINISTIC);
+    options->no_mouse = arguments_has(arguments, OPTION_NO_MOUSE);
     options->ascii = console->ascii;
     return MLS_OK;
+}
+
+static bool is_recording(const char *path)
+{
+    char first[8];
+    FILE *file = path ? fopen(path, "re") : NULL;
+    size_t n = file ? fread(first, 1, sizeof first, file) : 0;
+    if (file)
+        fclose(file);
+    return mls_recording_probe(first, n);
+}
+
+static enum mls_status show_recording(const struct arguments *arguments, struct mls_screen_options *options,
+                                      int *ret_code, struct mls_error *reterr)
+{
+    struct mls_recording *recording;
+    enum mls_status status = mls_recording_open(arguments->operand, &recording, reterr);
+    if (status)
+        return status;
+    options->recording = recording;
+    options->recording_path = arguments->operand;
+    *ret_code = mls_screen_main(options);
+    mls_recording_free(recording);
+    return MLS_OK;
+}
+
+static enum mls_status show_model(const struct arguments *arguments, struct mls_screen_options *options,
+                                  int *ret_code, struct mls_error *reterr)
+{
+    struct opened opened = {0};
+    enum mls_status status = open_options(arguments, &opened, reterr);
+    if (!status)
+        status = live_settings_read(arguments, &opened.options, &options->settings, reterr);
+    options->loader = &opened.options;
+    if (!status)
+        *ret_code = mls_screen_main(options);
+    open_close(&opened);
+    return status;
 }
 
 int verb_screen(const struct arguments *arguments, struct console *console)
 {
     bool script = arguments_has(arguments, OPTION_SCRIPT);
     bool terminal = isatty(STDIN_FILENO) && isatty(STDOUT_FILENO);
-    if (arguments_has(arguments, OPTION_ONCE) || console->json || (!script && !terminal))
+    if (arguments_has(arguments, OPTION_DEFAULT_CONFIG))
+        return mls_screen_default_config();
+    bool recording = is_recording(arguments->operand);
+    if (!recording && (arguments_has(arguments, OPTION_ONCE) || console->json || (!script && !terminal)))
         return verb_profile(arguments, console);
-    struct opened opened = {0};
     struct mls_error error;
-    struct mls_screen_options options = {.loader = &opened.options};
+    struct mls_screen_options options = {.ascii = false};
+    int code = 0;
     enum mls_status status = read_options(arguments, console, &options, &error);
-    if (!status)
-        status = open_options(arguments, &opened, &error);
-    int code = status ? console_error(&error) : mls_screen_main(&options);
-    open_close(&opened);
-    return code;
+    if (!status && recording)
+        status = show_recording(arguments, &options, &code, &error);
+    else if (!status)
+        status = show_model(arguments, &options, &code, &error);
+    return status ? console_error(&error) : code;
 }

@@ -18,7 +18,8 @@ struct mls_cell {
 struct mls_grid {
     int columns;
     int rows;
-    bool ascii; /* characters outside ASCII are replaced as they are written */
+    bool blocks; /* graphs of blocks instead of braille */
+    bool ascii;  /* characters outside ASCII are replaced as they are written */
     struct mls_cell *cells;
 };
 
@@ -68,3 +69,7 @@ void mls_grid_restyle(struct mls_grid *grid, struct mls_rect rect, enum mls_styl
 
 /* mls_grid_write: the characters as UTF-8 lines without blanks at their ends. False on a write error. */
 bool mls_grid_write(const struct mls_grid *grid, FILE *file);
+
+/* mls_grid_write_svg: the same as a picture, in the colours of a theme on dark ground. False on a write
+ * error. */
+bool mls_grid_write_svg(const struct mls_grid *grid, enum mls_theme theme, FILE *file);

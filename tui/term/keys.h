@@ -21,6 +21,7 @@ typedef uint32_t mls_keycode;
     X(DELETE, "Delete")       \
     X(BACKSPACE, "Backspace") \
     X(SHIFT_TAB, "Shift-Tab") \
+    X(MOUSE, "Mouse")         \
     X(F1, "F1")               \
     X(F2, "F2")               \
     X(F3, "F3")               \
@@ -40,6 +41,15 @@ enum mls_special_key {
     MLS_KEY_LIST(X)
 #undef X
         MLS_KEY_LAST
+};
+
+/* What the mouse did, where. */
+enum mls_mouse_action { MLS_MOUSE_CLICK, MLS_MOUSE_WHEEL_UP, MLS_MOUSE_WHEEL_DOWN };
+
+struct mls_mouse {
+    int x;
+    int y;
+    enum mls_mouse_action action;
 };
 
 enum { MLS_KEY_TAB = 9, MLS_KEY_ENTER = 10, MLS_KEY_ESC = 27, MLS_KEY_SPACE = 32 };

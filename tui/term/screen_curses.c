@@ -18,17 +18,10 @@ struct mls_terminal {
     int signal_fd;
     struct mls_grid shown; /* what the terminal shows */
     attr_t attributes[MLS_STYLE_COUNT];
-    short pairs[MLS_STYLE_COUNT];
-};
-
-static const struct {
-    short color;
-    const char *attributes;
-    const char *mono;
-} styles[MLS_STYLE_COUNT] = {
-#define X(id, color, attributes, mono) [MLS_STYLE_##id] = {color, attributes, mono},
-    MLS_STYLE_LIST(X)
-#undef X
+    int pairs[MLS_STYLE_COUNT];
+    enum mls_theme theme;
+    bool mouse;
+    struct mls_mouse last_mouse;
 };
 
 static attr_t attributes_of(const char *letters)
@@ -42,15 +35,43 @@ static attr_t attributes_of(const char *letters)
     return attributes;
 }
 
-static void set_styles(struct mls_terminal *terminal, bool color)
+/* The best that this terminal can do. */
+static enum mls_theme choose_theme(const struct mls_terminal *terminal)
 {
-    terminal->color = color && has_colors() && start_color() == OK;
-    if (terminal->color)
-        use_default_colors();
-    for (short i = 0; i < MLS_STYLE_COUNT; i++) {
-        terminal->attributes[i] = attributes_of(terminal->color ? styles[i].attributes : styles[i].mono);
-        if (terminal->color && styles[i].color >= 0 && init_pair((short)(i + 1), styles[i].color, -1) == OK)
-            terminal->pairs[i] = (short)(i + 1);
+    const char *ground = getenv("COLORFGBG"); /* "15;0": foreground, background */
+    const char *background = ground ? strrchr(ground, ';') : NULL;
+    if (!terminal->color)
+        return MLS_THEME_MONO;
+    if (COLORS >= 1 << 24)
+        return MLS_THEME_TRUE_COLOR;
+    if (background && (strcmp(background, ";15") == 0 || strcmp(background, ";7") == 0))
+        return MLS_THEME_LIGHT;
+    return COLORS >= 256 ? MLS_THEME_MANY : MLS_THEME_DARK;
+}
+
+/* A theme that needs more colours than there are becomes the one of eight. */
+static enum mls_theme possible(enum mls_theme theme)
+{
+    if (theme == MLS_THEME_TRUE_COLOR && COLORS < 1 << 24)
+        theme = MLS_THEME_MANY;
+    return (theme == MLS_THEME_MANY || theme == MLS_THEME_SAFE) && COLORS < 256 ? MLS_THEME_DARK : theme;
+}
+
+void mls_terminal_set_theme(struct mls_terminal *terminal, enum mls_theme theme)
+{
+    if (theme == terminal->theme)
+        return;
+    terminal->theme = theme;
+    terminal->redraw = true;
+    if (theme == MLS_THEME_AUTO)
+        theme = choose_theme(terminal);
+    theme = terminal->color ? possible(theme) : MLS_THEME_MONO;
+    for (int i = 0; i < MLS_STYLE_COUNT; i++) {
+        struct mls_look look = mls_theme_look(theme, (enum mls_style)i);
+        terminal->attributes[i] = attributes_of(look.attributes);
+        terminal->pairs[i] = 0;
+        if (look.color >= 0 && init_extended_pair(i + 1, look.color, -1) == OK)
+            terminal->pairs[i] = i + 1;
     }
 }
 
@@ -98,7 +119,11 @@ struct mls_terminal *mls_terminal_open(bool color, const char **ret_reason)
     nodelay(stdscr, TRUE);
     set_escdelay(25);
     curs_set(0);
-    set_styles(terminal, color);
+    terminal->color = color && has_colors() && start_color() == OK;
+    if (terminal->color)
+        use_default_colors();
+    terminal->theme = MLS_THEME_COUNT; /* none yet */
+    mls_terminal_set_theme(terminal, MLS_THEME_AUTO);
     return terminal;
 }
 
@@ -106,6 +131,7 @@ void mls_terminal_close(struct mls_terminal *terminal)
 {
     if (!terminal)
         return;
+    mls_terminal_set_mouse(terminal, false);
     curs_set(1);
     endwin();
     delscreen(terminal->screen);
@@ -139,7 +165,8 @@ static void show_cell(const struct mls_terminal *terminal, int x, int y, struct 
 {
     wchar_t text[2] = {(wchar_t)cell.character, L'\0'};
     cchar_t character;
-    setcchar(&character, text, terminal->attributes[cell.style], terminal->pairs[cell.style], NULL);
+    int pair = terminal->pairs[cell.style];
+    setcchar(&character, text, terminal->attributes[cell.style], 0, &pair);
     mvadd_wch(y, x, &character);
 }
 
@@ -201,16 +228,80 @@ static const struct {
     {KEY_BTAB, MLS_KEY_SHIFT_TAB},
 };
 
+void mls_terminal_set_mouse(struct mls_terminal *terminal, bool on)
+{
+    if (on == terminal->mouse)
+        return;
+    terminal->mouse = on;
+    mousemask(on ? BUTTON1_PRESSED | BUTTON1_CLICKED | BUTTON1_DOUBLE_CLICKED | BUTTON4_PRESSED |
+                       BUTTON5_PRESSED
+                 : 0,
+              NULL);
+    mouseinterval(0);
+}
+
+struct mls_mouse mls_terminal_mouse(const struct mls_terminal *terminal)
+{
+    return terminal->last_mouse;
+}
+
+static bool take_mouse(struct mls_terminal *terminal)
+{
+    MEVENT event;
+    if (getmouse(&event) != OK)
+        return false;
+    terminal->last_mouse =
+        (struct mls_mouse){.x = event.x,
+                           .y = event.y,
+                           .action = event.bstate & BUTTON4_PRESSED   ? MLS_MOUSE_WHEEL_UP
+                                     : event.bstate & BUTTON5_PRESSED ? MLS_MOUSE_WHEEL_DOWN
+                                                                      : MLS_MOUSE_CLICK};
+    return (event.bstate & (BUTTON1_PRESSED | BUTTON1_CLICKED | BUTTON1_DOUBLE_CLICKED | BUTTON4_PRESSED |
+                            BUTTON5_PRESSED)) != 0;
+}
+
+/* The terminal's own clipboard: OSC 52, base64. The screen library must not see it. */
+bool mls_terminal_copy(struct mls_terminal *terminal, const char *text)
+{
+    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    enum { COPY_BYTES_MAX = 74994 }; /* what terminals take at most */
+    size_t length = strlen(text);
+    char *sequence = length <= COPY_BYTES_MAX ? malloc(length / 3 * 4 + 32) : NULL;
+    (void)terminal;
+    if (!sequence)
+        return false;
+    size_t used = (size_t)sprintf(sequence, "\033]52;c;");
+    for (size_t i = 0; i < length; i += 3) {
+        size_t left = length - i < 3 ? length - i : 3;
+        uint32_t bits = 0;
+        for (size_t k = 0; k < 3; k++)
+            bits = bits << 8 | (k < left ? (unsigned char)text[i + k] : 0u);
+        for (size_t k = 0; k < 4; k++)
+            sequence[used++] = k <= left ? digits[bits >> (18 - 6 * k) & 63] : '=';
+    }
+    sequence[used++] = '\a';
+    size_t sent = 0;
+    for (ssize_t n; sent < used && (n = write(STDOUT_FILENO, sequence + sent, used - sent)) > 0;)
+        sent += (size_t)n;
+    free(sequence);
+    return sent == used;
+}
+
 bool mls_terminal_key(struct mls_terminal *terminal, mls_keycode *ret_key)
 {
     wint_t code;
-    (void)terminal;
     for (;;) {
         int kind = get_wch(&code);
         if (kind == ERR)
             return false;
         if (kind != KEY_CODE_YES) {
             *ret_key = code == '\r' ? MLS_KEY_ENTER : code == 0x7f ? MLS_KEY_BACKSPACE : (mls_keycode)code;
+            return true;
+        }
+        if (code == KEY_MOUSE) {
+            if (!take_mouse(terminal))
+                continue;
+            *ret_key = MLS_KEY_MOUSE;
             return true;
         }
         if (code > KEY_F0 && code <= KEY_F(12)) {
@@ -227,11 +318,14 @@ bool mls_terminal_key(struct mls_terminal *terminal, mls_keycode *ret_key)
 
 void mls_terminal_suspend(struct mls_terminal *terminal)
 {
+    bool mouse = terminal->mouse;
+    mls_terminal_set_mouse(terminal, false);
     curs_set(1);
     def_prog_mode();
     endwin();
     mls_signals_stop_process();
     reset_prog_mode();
     curs_set(0);
+    mls_terminal_set_mouse(terminal, mouse);
     mls_terminal_resized(terminal);
 }

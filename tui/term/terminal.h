@@ -32,6 +32,19 @@ void mls_terminal_show(struct mls_terminal *terminal, const struct mls_grid *gri
 /* mls_terminal_redraw: the next mls_terminal_show draws everything. */
 void mls_terminal_redraw(struct mls_terminal *terminal);
 
+/* mls_terminal_set_theme: takes effect with the next mls_terminal_show; without colours every theme is MONO.
+ */
+void mls_terminal_set_theme(struct mls_terminal *terminal, enum mls_theme theme);
+
+/* mls_terminal_set_mouse: whether clicks and the wheel come as MLS_KEY_MOUSE; off at first. */
+void mls_terminal_set_mouse(struct mls_terminal *terminal, bool on);
+
+/* mls_terminal_mouse: what the last MLS_KEY_MOUSE was. */
+struct mls_mouse mls_terminal_mouse(const struct mls_terminal *terminal);
+
+/* mls_terminal_copy: puts a text into the terminal's clipboard (OSC 52); false when it is too long. */
+bool mls_terminal_copy(struct mls_terminal *terminal, const char *text);
+
 /* mls_terminal_wait: sleeps until a key, a signal or the time-out; negative timeouts count as 0. */
 void mls_terminal_wait(struct mls_terminal *terminal, int timeout_ms);
 

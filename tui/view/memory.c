@@ -30,18 +30,18 @@ static const struct mls_column columns[] = {
 struct memory {
     double *live_bytes; /* during each step */
     size_t n_steps;
+    uint32_t generation;
     double most; /* of them */
     size_t peak_step;
     double scale; /* height of the graph: the planned peak, where it is higher */
 };
 
 /* A buffer counts from the step that makes it to the last one that reads it, both included. */
-static void add_buffers(struct memory *memory, const struct mls_plan *plan)
+static void add_buffers(struct memory *memory, const struct mls_snapshot *snapshot)
 {
-    size_t n_buffers = mls_plan_buffer_count(plan);
     double live = 0;
-    for (size_t i = 0; i < n_buffers; i++) {
-        const struct mls_buffer *buffer = mls_plan_buffer(plan, i);
+    for (size_t i = 0; i < snapshot->n_buffers; i++) {
+        const struct mls_buffer *buffer = snapshot->buffer_table[i];
         if (buffer->first_step < memory->n_steps)
             memory->live_bytes[buffer->first_step] += (double)buffer->size_bytes;
         if ((size_t)buffer->last_step + 1 < memory->n_steps)
@@ -55,13 +55,15 @@ static bool update(struct mls_view *view)
 {
     struct memory *memory = view->private;
     const struct mls_snapshot *snapshot = view->snapshot;
-    if (memory->n_steps == snapshot->n_steps)
+    if (memory->n_steps == snapshot->n_steps && memory->generation == snapshot->generation)
         return true;
-    memory->live_bytes = calloc(snapshot->n_steps, sizeof *memory->live_bytes);
+    free(memory->live_bytes);
+    *memory = (struct memory){.generation = snapshot->generation};
+    memory->live_bytes = calloc(snapshot->n_steps + 1, sizeof *memory->live_bytes);
     if (!memory->live_bytes)
         return false;
     memory->n_steps = snapshot->n_steps;
-    add_buffers(memory, snapshot->loaded->plan);
+    add_buffers(memory, snapshot);
     for (size_t i = 0; i < memory->n_steps; i++)
         if (memory->live_bytes[i] > memory->most) {
             memory->most = memory->live_bytes[i];
@@ -80,13 +82,13 @@ static void close_view(struct mls_view *view)
 
 static size_t rows(const struct mls_view *view)
 {
-    return view->snapshot->n_steps ? mls_plan_buffer_count(view->snapshot->loaded->plan) : 0;
+    return view->snapshot->n_steps ? view->snapshot->n_buffers : 0;
 }
 
 static void cell(const void *user, size_t row, unsigned column, struct mls_datum *ret_datum)
 {
     const struct mls_view *view = user;
-    const struct mls_buffer *buffer = mls_plan_buffer(view->snapshot->loaded->plan, row);
+    const struct mls_buffer *buffer = view->snapshot->buffer_table[row];
     *ret_datum = (struct mls_datum){.kind = columns[column].kind};
     switch ((enum column)column) {
     case COLUMN_OWNER:
@@ -142,8 +144,7 @@ static void draw_axis(const struct mls_view *view, const struct memory *memory, 
 {
     mls_grid_fill(grid, (struct mls_rect){x, y, width, 1}, MLS_STYLE_DIM, 0x2500);
     if (view->list.n_order) {
-        const struct mls_buffer *buffer =
-            mls_plan_buffer(view->snapshot->loaded->plan, view->list.selected_row);
+        const struct mls_buffer *buffer = view->snapshot->buffer_table[view->list.selected_row];
         int from = column_of(buffer->first_step, memory->n_steps, width);
         int to = column_of((size_t)buffer->last_step + 1, memory->n_steps, width);
         mls_grid_fill(grid, (struct mls_rect){x + from, y, to > from ? to - from : 1, 1}, MLS_STYLE_KEY,
@@ -178,7 +179,7 @@ static int draw(const struct mls_view *view, struct mls_grid *grid, struct mls_r
 static int detail(const struct mls_view *view, struct mls_grid *grid, struct mls_rect rect, size_t row)
 {
     const struct mls_snapshot *snapshot = view->snapshot;
-    const struct mls_buffer *buffer = mls_plan_buffer(snapshot->loaded->plan, row);
+    const struct mls_buffer *buffer = snapshot->buffer_table[row];
     char size[32];
     int top = rect.y;
     mls_panel_rule(grid, &rect, buffer->name);

@@ -82,17 +82,70 @@ static void draw_cost(const struct mls_step *step, const struct mls_step_stats *
                    bound ? "  ·  bound by " : "", bound ? bound : "");
 }
 
-static void draw_operands(const char *label, const struct mls_step_operand *operands, uint32_t n_operands,
-                          struct mls_grid *grid, struct mls_rect *rect)
+/* Where the operation stands under the machine's limits, on a logarithmic scale of FLOP a byte: the roof
+ * rises with the memory's bandwidth up to the ridge, then compute limits. */
+static void draw_roofline(const struct mls_snapshot *snapshot, const struct mls_step *step,
+                          const struct mls_step_stats *stats, struct mls_grid *grid, struct mls_rect *rect)
 {
+    const struct mls_roofline *roof = &snapshot->roofline;
+    double bytes = (double)step->cost.bytes_read + (double)step->cost.bytes_written;
+    int columns = rect->columns - 2 - MLS_PANEL_LABEL_COLUMNS;
+    if (roof->gflops <= 0 || roof->gbytes_per_s <= 0 || !step->cost.flops || bytes <= 0 ||
+        isnan(stats->gflops) || columns < 30)
+        return;
+    double intensity = (double)step->cost.flops / bytes;
+    double limit =
+        intensity * roof->gbytes_per_s < roof->gflops ? intensity * roof->gbytes_per_s : roof->gflops;
+    double ridge = roof->gflops / roof->gbytes_per_s;
+    enum { DECADES = 5 }; /* 0.01 to 1000 FLOP a byte */
+    columns = columns < 50 ? columns : 50;
+    int at = (int)((log10(intensity) + 2) / DECADES * (columns - 1) + 0.5);
+    int knee = (int)((log10(ridge) + 2) / DECADES * (columns - 1) + 0.5);
+    at = at < 0 ? 0 : at >= columns ? columns - 1 : at;
+    int x = rect->x + 1 + MLS_PANEL_LABEL_COLUMNS;
+    if (rect->rows > 0) {
+        mls_grid_text(grid, rect->x + 1, rect->y, MLS_PANEL_LABEL_COLUMNS - 1, MLS_STYLE_DIM, "roofline");
+        for (int i = 0; i < columns; i++)
+            mls_grid_put(grid, x + i, rect->y, MLS_STYLE_BAR, i < knee ? 0x2571 : 0x2500);
+        mls_grid_put(grid, x + at, rect->y, MLS_STYLE_STRONG, 0x25cf);
+    }
+    mls_panel_skip(rect, 1);
+    mls_panel_fact(
+        grid, rect, "",
+        "%.1f of %.1f GFLOP/s possible here (%.0f %%)  ·  roof %.0f GFLOP/s, %.1f GB/s, all threads",
+        stats->gflops, limit, stats->gflops / limit * 100, roof->gflops, roof->gbytes_per_s);
+}
+
+static void draw_attributes(const struct mls_snapshot *snapshot, size_t step, struct mls_grid *grid,
+                            struct mls_rect *rect)
+{
+    size_t low = 0, high = snapshot->n_attributes;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (snapshot->attributes[middle].step < step)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    for (size_t i = low; i < snapshot->n_attributes && snapshot->attributes[i].step == step; i++)
+        mls_panel_fact(grid, rect, i == low ? "attributes" : "", "%s = %s", snapshot->attributes[i].name,
+                       snapshot->attributes[i].value);
+}
+
+static void draw_operands(const char *label, const struct mls_step_operand *operands, uint32_t n_operands,
+                          bool skip_constants, struct mls_grid *grid, struct mls_rect *rect)
+{
+    uint32_t shown = 0;
     for (uint32_t i = 0; i < n_operands; i++) {
         char type[96];
-        if (i == OPERANDS_SHOWN) {
+        if (operands[i].constant && skip_constants)
+            continue;
+        if (shown == OPERANDS_SHOWN) {
             mls_panel_fact(grid, rect, "", "… and %u more", n_operands - i);
             return;
         }
         const char *parameter = operands[i].parameter ? operands[i].parameter : "";
-        mls_panel_fact(grid, rect, i ? "" : label, "%s%s%s  %s%s", parameter, *parameter ? " = " : "",
+        mls_panel_fact(grid, rect, shown++ ? "" : label, "%s%s%s  %s%s", parameter, *parameter ? " = " : "",
                        operands[i].name, mls_type_format(&operands[i].type, type, sizeof type),
                        operands[i].constant ? "  constant" : "");
     }
@@ -117,12 +170,12 @@ static void draw_placement(const struct mls_snapshot *snapshot, const struct mls
 static void draw_fused(const struct mls_snapshot *snapshot, const struct mls_step *step,
                        struct mls_grid *grid, struct mls_rect *rect)
 {
-    const struct mls_program *program = &snapshot->loaded->model->program;
     if (step->n_fused < 2)
         return;
     for (uint32_t i = 0; i < step->n_fused && i < FUSED_SHOWN; i++) {
-        const struct mls_op *op = &program->ops[step->fused[i].i];
-        mls_panel_fact(grid, rect, i ? "" : "executes", "%s  %s", op->type, op->name);
+        mls_panel_fact(grid, rect, i ? "" : "executes", "%s  %s",
+                       mls_snapshot_op_type(snapshot, step->fused[i]),
+                       mls_snapshot_op_name(snapshot, step->fused[i]));
     }
     if (step->n_fused > FUSED_SHOWN)
         mls_panel_fact(grid, rect, "", "… and %u more", step->n_fused - FUSED_SHOWN);
@@ -144,9 +197,11 @@ int mls_operation_draw(const struct mls_snapshot *snapshot, size_t index, struct
     draw_spread(stats, grid, &rect);
     mls_panel_fact(grid, &rect, "kernel", "%s", kernel ? kernel : "not run yet");
     draw_cost(step, stats, grid, &rect);
+    draw_roofline(snapshot, step, stats, grid, &rect);
     draw_placement(snapshot, step, grid, &rect);
-    draw_operands("outputs", step->outputs, step->n_outputs, grid, &rect);
-    draw_operands("inputs", step->inputs, step->n_inputs, grid, &rect);
+    draw_operands("outputs", step->outputs, step->n_outputs, false, grid, &rect);
+    draw_operands("inputs", step->inputs, step->n_inputs, snapshot->n_attributes > 0, grid, &rect);
+    draw_attributes(snapshot, index, grid, &rect);
     draw_fused(snapshot, step, grid, &rect);
     mls_panel_fact(grid, &rect, "memory", "%s live after it  ·  scratch %s",
                    mls_bytes_format((double)step->live_bytes_after, live),

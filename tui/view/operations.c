@@ -79,7 +79,8 @@ struct sums {
 struct operations {
     struct step_extra *extras;
     size_t n_extras;
-    const struct mls_placement *placement; /* that the extras were made from */
+    const struct mls_placement *placement; /* that the extras were made from, as is the generation */
+    uint32_t generation;
     enum mls_optree_kind kind;
     struct mls_optree tree;
     struct sums *sums; /* parallel to its nodes */
@@ -90,12 +91,16 @@ struct operations {
 static bool make_extras(struct operations *operations, const struct mls_snapshot *snapshot)
 {
     const struct mls_placement *placement = mls_snapshot_placement(snapshot);
-    if (operations->extras && operations->n_extras == snapshot->n_steps && operations->placement == placement)
+    if (operations->extras && operations->generation == snapshot->generation &&
+        operations->n_extras == snapshot->n_steps && operations->placement == placement)
         return true;
     free(operations->extras);
     operations->extras = calloc(snapshot->n_steps ? snapshot->n_steps : 1, sizeof *operations->extras);
     operations->n_extras = operations->extras ? snapshot->n_steps : 0;
     operations->placement = placement;
+    if (operations->generation != snapshot->generation)
+        operations->built = false;
+    operations->generation = snapshot->generation;
     for (size_t i = 0; i < operations->n_extras; i++) {
         const struct mls_step *step = mls_snapshot_step(snapshot, i);
         struct step_extra *extra = &operations->extras[i];

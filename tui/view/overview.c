@@ -82,37 +82,70 @@ static const char *base_name(const char *path)
 
 static void draw_model(const struct mls_snapshot *snapshot, struct mls_grid *grid, struct mls_rect *rect)
 {
-    const struct mls_loaded *loaded = snapshot->loaded;
-    const struct mls_package_info *info = snapshot->package;
+    const struct mls_record_model *model = &snapshot->model;
     char bytes[32];
-    if (info)
-        mls_panel_fact(grid, rect, "Model", "%s · %s%s%s · %s", base_name(snapshot->path),
-                       mls_form_name(info->form), info->sealed ? " · sealed " : "", info->cipher,
-                       mls_bytes_format((double)info->file_bytes, bytes));
+    if (model->form)
+        mls_panel_fact(grid, rect, "Model", "%s · %s%s%s · %s", base_name(snapshot->path), model->form,
+                       model->sealed ? " · sealed " : "", model->cipher ? model->cipher : "",
+                       mls_bytes_format((double)model->file_bytes, bytes));
     else
-        mls_panel_fact(grid, rect, "Model", "%s", snapshot->path);
-    if (info && info->sealed && !info->memory_locked)
-        mls_panel_fact(grid, rect, "", "decrypted bytes are not locked in memory: %s", info->lock_message);
-    if (!loaded->model)
+        mls_panel_fact(grid, rect, "Model", "%s", snapshot->path ? snapshot->path : "-");
+    if (model->lock_message)
+        mls_panel_fact(grid, rect, "", "decrypted bytes are not locked in memory: %s", model->lock_message);
+    if (!model->spec_version)
         return;
-    const struct mls_program *program = &loaded->model->program;
-    uint32_t opset = program->n_functions ? program->functions[loaded->function.i].opset : 0;
-    mls_panel_fact(grid, rect, "", "specification %d (%s) · CoreML%u · function %s",
-                   loaded->model->spec_version, mls_system_for_spec(loaded->model->spec_version), opset,
-                   loaded->interface ? loaded->interface->function : "-");
-    if (loaded->session)
-        mls_panel_fact(grid, rect, "Runs", "%zu operations · %s · %u thread%s · %s precision",
-                       snapshot->n_steps, mls_isa_name(mls_session_isa(loaded->session)),
-                       mls_session_threads(loaded->session),
-                       mls_session_threads(loaded->session) == 1 ? "" : "s",
-                       snapshot->precision == MLS_PRECISION_HIGH ? "high" : "declared");
+    mls_panel_fact(grid, rect, "", "specification %d (%s) · CoreML%u · function %s", model->spec_version,
+                   mls_system_for_spec(model->spec_version), model->opset,
+                   model->function ? model->function : "-");
+    if (model->isa)
+        mls_panel_fact(grid, rect, "Runs", "%zu operations · %s · %u thread%s · %s precision%s",
+                       snapshot->n_steps, model->isa, model->threads, model->threads == 1 ? "" : "s",
+                       model->precision ? model->precision : "declared",
+                       model->concurrency > 1 ? " · several at once" : "");
+    if (snapshot->recording)
+        mls_panel_fact(
+            grid, rect, "Recorded", "%s · mlscope %s · %s, %u cores%s%s", snapshot->environment.date_utc,
+            snapshot->environment.tool_version, snapshot->environment.cpu, snapshot->environment.cores,
+            model->redacted ? " · names replaced" : "", snapshot->incomplete ? " · the file ends early" : "");
 }
 
-static void draw_load(const struct mls_snapshot *snapshot, struct mls_grid *grid, struct mls_rect *rect)
+static const enum mls_style load_styles[] = {MLS_STYLE_PART_1, MLS_STYLE_PART_2, MLS_STYLE_PART_3,
+                                             MLS_STYLE_PART_4};
+static const uint32_t load_glyphs[] = {0x2588, 0x2592, 0x2593, 0x2591};
+
+/* Names and times of the stages, in lines of the rectangle; on low screens only those that matter, on one
+ * line. */
+static void draw_stages(const struct mls_snapshot *snapshot, struct mls_grid *grid, struct mls_rect *rect,
+                        bool low)
 {
-    static const enum mls_style part_styles[] = {MLS_STYLE_PART_1, MLS_STYLE_PART_2, MLS_STYLE_PART_3,
-                                                 MLS_STYLE_PART_4};
-    static const uint32_t glyphs[] = {0x2588, 0x2592, 0x2593, 0x2591};
+    int x = rect->x + 1 + MLS_PANEL_LABEL_COLUMNS, end = rect->x + rect->columns - 1;
+    size_t n = 0;
+    for (unsigned i = 0; i < MLS_STAGE_COUNT; i++) {
+        char time[32];
+        uint64_t ns = snapshot->stages[i].ns;
+        const char *name = mls_stage_name((enum mls_stage)i);
+        size_t part = n % 4;
+        n += ns > 0;
+        if (!ns || (low && ns < snapshot->load_ns / 8))
+            continue;
+        mls_time_format((double)ns, time);
+        if (x + (int)strlen(name) + 12 > end) {
+            if (low)
+                break;
+            mls_panel_skip(rect, 1);
+            x = rect->x + 1 + MLS_PANEL_LABEL_COLUMNS;
+        }
+        if (rect->rows <= 0)
+            break;
+        mls_grid_put(grid, x, rect->y, load_styles[part], load_glyphs[part]);
+        x += 4 + mls_grid_format(grid, x + 2, rect->y, end - x - 2, MLS_STYLE_NORMAL, "%s %s", name, time);
+    }
+    mls_panel_skip(rect, 1);
+}
+
+static void draw_load(const struct mls_snapshot *snapshot, struct mls_grid *grid, struct mls_rect *rect,
+                      bool low)
+{
     struct mls_bar_part parts[MLS_STAGE_COUNT];
     char time[32];
     size_t n = 0;
@@ -121,8 +154,8 @@ static void draw_load(const struct mls_snapshot *snapshot, struct mls_grid *grid
     for (unsigned i = 0; i < MLS_STAGE_COUNT; i++)
         if (snapshot->stages[i].ns) {
             parts[n] = (struct mls_bar_part){.amount = (double)snapshot->stages[i].ns,
-                                             .style = part_styles[n % 4],
-                                             .glyph = glyphs[n % 4]};
+                                             .style = load_styles[n % 4],
+                                             .glyph = load_glyphs[n % 4]};
             n++;
         }
     mls_grid_text(grid, rect->x + 1, rect->y, MLS_PANEL_LABEL_COLUMNS - 1, MLS_STYLE_DIM, "Load");
@@ -132,31 +165,7 @@ static void draw_load(const struct mls_snapshot *snapshot, struct mls_grid *grid
     mls_grid_right(grid, x + bar + 1, rect->y, 9, MLS_STYLE_STRONG,
                    mls_time_format((double)snapshot->load_ns, time));
     mls_panel_skip(rect, 1);
-    n = 0;
-    int end = rect->x + rect->columns - 1;
-    for (unsigned i = 0; i < MLS_STAGE_COUNT; i++) {
-        if (!snapshot->stages[i].ns)
-            continue;
-        if (rect->columns < ROOMY_COLUMNS && snapshot->stages[i].ns < snapshot->load_ns / 50) {
-            n++; /* no room for names of slivers */
-            continue;
-        }
-        const char *name = mls_stage_name((enum mls_stage)i);
-        mls_time_format((double)snapshot->stages[i].ns, time);
-        int width = (int)strlen(name) + 12;
-        if (x + width > end) {
-            mls_panel_skip(rect, 1);
-            x = rect->x + 1 + MLS_PANEL_LABEL_COLUMNS;
-        }
-        if (rect->rows > 0) {
-            mls_grid_put(grid, x, rect->y, parts[n].style, parts[n].glyph);
-            x += 2 +
-                 mls_grid_format(grid, x + 2, rect->y, end - x - 2, MLS_STYLE_NORMAL, "%s %s", name, time) +
-                 2;
-        }
-        n++;
-    }
-    mls_panel_skip(rect, 1);
+    draw_stages(snapshot, grid, rect, low);
 }
 
 /* Log-spaced classes from the fastest to the slowest of the recent predictions. */
@@ -368,7 +377,7 @@ static int findings_lines(const struct mls_snapshot *snapshot, int rows)
 static int draw(const struct mls_view *view, struct mls_grid *grid, struct mls_rect rect)
 {
     const struct mls_snapshot *snapshot = view->snapshot;
-    if (!snapshot->loaded) {
+    if (snapshot->phase == MLS_PHASE_LOADING) {
         draw_loading(snapshot, grid, rect);
         return rect.rows;
     }
@@ -376,7 +385,7 @@ static int draw(const struct mls_view *view, struct mls_grid *grid, struct mls_r
     struct mls_rect left = {rect.x, rect.y, wide ? rect.columns / 2 - 1 : rect.columns, rect.rows};
     struct mls_rect right = {rect.x + left.columns + 2, rect.y, rect.columns - left.columns - 2, rect.rows};
     draw_model(snapshot, grid, &left);
-    draw_load(snapshot, grid, &left);
+    draw_load(snapshot, grid, &left, rect.rows < 30);
     if (snapshot->phase != MLS_PHASE_FAILED || snapshot->predictions.runs)
         draw_latency(snapshot, grid, &left, rect.rows >= 40 ? 16 : 4);
     draw_wall(snapshot, grid, &left);

@@ -98,10 +98,9 @@ static enum mls_style style(const void *user, size_t row)
 static bool perform(struct mls_view *view, enum mls_request request)
 {
     struct placement *placement = view->private;
-    if (request != MLS_REQUEST_NEXT_SETTING && request != MLS_REQUEST_PREVIOUS_SETTING)
+    if (request != MLS_REQUEST_NEXT_SETTING)
         return false;
-    unsigned step = request == MLS_REQUEST_NEXT_SETTING ? 1 : MLS_COMPUTE_UNITS_COUNT - 1;
-    placement->ahead = (placement->ahead + step) % MLS_COMPUTE_UNITS_COUNT;
+    placement->ahead = (placement->ahead + 1) % MLS_COMPUTE_UNITS_COUNT;
     return true;
 }
 

@@ -52,11 +52,22 @@ struct mls_view_ops {
     bool (*op)(const struct mls_view *view, size_t row, mls_op_id *ret_op);
 };
 
+/* One setting as the setup view shows it. */
+struct mls_setup_row {
+    const char *name;
+    const char *values;
+    const char *help;
+    bool restart;
+    char value[128];
+};
+
 /* A view of the screen: its list and what it keeps. */
 struct mls_view {
     const struct mls_view_ops *ops;
     const struct mls_snapshot *snapshot; /* borrowed, of the last update */
     const struct mls_keymap *keymap;     /* borrowed: the live key table */
+    const struct mls_setup_row *setup;   /* borrowed: the settings now */
+    size_t n_setup;
     void *private;
     struct mls_listing list;
     bool tree;   /* rows have parents */
@@ -68,9 +79,12 @@ struct mls_view {
 #define MLS_VIEW_LIST(X) \
     X(overview)          \
     X(operations)        \
+    X(timeline)          \
     X(memory)            \
     X(placement)         \
     X(findings)          \
+    X(log)               \
+    X(setup)             \
     X(help)
 
 #define X(name) extern const struct mls_view_ops mls_view_##name;

@@ -47,7 +47,7 @@ void mls_graph_line(struct mls_grid *grid, struct mls_rect rect, enum mls_style 
 {
     if (rect.columns <= 0 || rect.rows <= 0)
         return;
-    size_t per_column = grid->ascii ? 1 : 2;
+    size_t per_column = grid->ascii || grid->blocks ? 1 : 2;
     size_t room = (size_t)rect.columns * per_column;
     size_t skip = n_numbers > room ? n_numbers - room : 0;
     size_t n = n_numbers - skip;
@@ -55,7 +55,7 @@ void mls_graph_line(struct mls_grid *grid, struct mls_rect rect, enum mls_style 
     for (size_t i = 0; i < n; i += per_column) {
         int x = first + (int)(i / per_column);
         const double *at = numbers + skip + i;
-        if (grid->ascii) {
+        if (per_column == 1) {
             draw_column(grid, x, rect, style, level_of(*at, least, most, rect.rows * 8));
             continue;
         }

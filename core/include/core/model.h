@@ -210,3 +210,7 @@ bool mls_program_print(const struct mls_model *model, const struct mls_writer *w
 
 /* mls_program_write: the same, complete: what mls_model_load reads again as the same program. Not safe for a terminal. */
 bool mls_program_write(const struct mls_model *model, const struct mls_writer *writer);
+
+/* mls_constant_format: the elements of a small constant ("[2, 2]", "\"valid\"", "0.1"), the type of a large one or of one
+ * from a weight file, into text[size]; returns text. */
+char *mls_constant_format(const struct mls_value *value, char *text, size_t size);

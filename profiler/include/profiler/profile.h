@@ -23,6 +23,7 @@ struct mls_profile_options {
     size_t max_prediction_samples; /* 0: 65,536 */
     size_t max_sample_bytes;       /* for the samples of all steps together; 0: 256 MiB */
     size_t max_trace_events;       /* events kept for mls_profile_trace; 0: none */
+    size_t keep_predictions;       /* for mls_profile_kept; 0: none */
 };
 
 struct mls_profile;
@@ -152,3 +153,26 @@ struct mls_trace_event {
 const struct mls_trace_event *mls_profile_trace(const struct mls_profile *profile, size_t *ret_n);
 const struct mls_trace_prediction *mls_profile_trace_predictions(const struct mls_profile *profile,
                                                                  size_t *ret_n);
+
+/* ---- Whole predictions, kept to be looked at ---- */
+
+/* One execution of a step, from the begin of its prediction. */
+struct mls_kept_event {
+    uint32_t step;
+    uint64_t begin_ns;
+    uint64_t ns;
+};
+
+struct mls_kept_prediction {
+    uint32_t recorder;
+    uint64_t number;
+    uint64_t ns;
+    const struct mls_kept_event *events; /* in order of their ends */
+    size_t n_events;
+};
+
+/*
+ * mls_profile_kept: the slowest prediction since the statistics began, then the latest ones, the newest first; at
+ * most `max` and keep_predictions + 1. Borrowed until the next collect. Returns how many.
+ */
+size_t mls_profile_kept(const struct mls_profile *profile, struct mls_kept_prediction *ret_kept, size_t max);

@@ -109,7 +109,7 @@ static uint64_t fake_ticks(uint64_t ns)
     return (uint64_t)((double)ns * 4294967296.0 / (double)clock->multiplier);
 }
 
-static void fake_add(struct mls_run *run, uint32_t step, uint64_t begin_ns, uint64_t end_ns)
+static __attribute__((unused)) void fake_add(struct mls_run *run, uint32_t step, uint64_t begin_ns, uint64_t end_ns)
 {
     run->script[run->n_script++] =
         (struct fake_event){.step = step, .begin = fake_ticks(begin_ns), .end = fake_ticks(end_ns)};

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -11,9 +12,11 @@
 
 #include <cmocka.h>
 
+#include "app/config.h"
 #include "app/frame.h"
 #include "app/live.h"
 #include "app/state.h"
+#include "app/wishes.h"
 
 #define DEMO_MODEL MLS_TEST_DATA "/../demo/digits.mlpackage"
 
@@ -27,8 +30,9 @@ struct screen {
 /* A screen on a model whose load is over, well or not. */
 static void start(struct screen *screen, const char *path)
 {
-    *screen = (struct screen){.loader = {.path = path, .threads = 1}};
-    screen->live = mls_live_start(&(struct mls_live_options){.loader = &screen->loader});
+    *screen = (struct screen){.loader = {.path = path}};
+    screen->live =
+        mls_live_start(&(struct mls_live_options){.loader = &screen->loader, .settings = {.threads = 1}});
     assert_non_null(screen->live);
     assert_true(mls_state_init(&screen->state, mls_live_snapshot(screen->live), 80, 24, false));
     while (mls_live_snapshot(screen->live)->phase == MLS_PHASE_LOADING) {
@@ -173,6 +177,127 @@ static void random_keys_do_no_harm(void **state)
     }
 }
 
+/* Whatever key of the table is pressed in whatever view, the screen draws and the keys after it still act. */
+static void every_key_of_the_table_acts_in_every_view(void **state)
+{
+    (void)state;
+    struct screen screen;
+    start(&screen, DEMO_MODEL);
+    for (unsigned view = 0; view < MLS_VIEW_COUNT; view++)
+        for (size_t i = 0; i < screen.state.keymap.n_bindings; i++) {
+            mls_state_go(&screen.state, (enum mls_view_index)view);
+            mls_state_key(&screen.state, screen.state.keymap.bindings[i].key);
+            draw(&screen, 100, 30);
+            screen.state.quit = screen.state.suspend = false;
+            memset(&screen.state.wishes, 0, sizeof screen.state.wishes);
+            for (int back = 0; back < 8; back++)
+                mls_state_key(&screen.state, MLS_KEY_ESC);
+            assert_int_equal(screen.state.mode, MLS_MODE_NORMAL);
+        }
+    stop(&screen);
+}
+
+static void a_setting_of_the_model_starts_it_anew(void **state)
+{
+    (void)state;
+    struct screen screen;
+    start(&screen, DEMO_MODEL);
+    uint32_t generation = screen.state.snapshot->generation;
+    assert_true(mls_state_command(&screen.state, "set cpu=generic"));
+    assert_true(screen.state.wishes.restart);
+    mls_wishes_fulfil(&screen.state, screen.live, NULL);
+    assert_false(screen.state.wishes.restart);
+    while (mls_live_snapshot(screen.live)->phase == MLS_PHASE_LOADING) {
+        nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+        mls_live_update(screen.live, false);
+    }
+    assert_int_equal(screen.state.snapshot->phase, MLS_PHASE_RUNNING);
+    assert_string_equal(screen.state.snapshot->model.isa, "generic");
+    assert_int_not_equal(screen.state.snapshot->generation, generation);
+    assert_string_equal(screen.state.snapshot->log->lines[1].text, "cpu=generic");
+    assert_false(mls_state_command(&screen.state, "set threads=many"));
+    assert_false(mls_state_command(&screen.state, "set nothing=1"));
+    stop(&screen);
+}
+
+static void wrong_lines_of_a_configuration_warn_and_are_left_alone(void **state)
+{
+    (void)state;
+    char path[] = "/tmp/mlscope-config-XXXXXX";
+    struct screen screen;
+    start(&screen, "/nonexistent/model.mlpackage");
+    int fd = mkstemp(path);
+    FILE *file = fdopen(fd, "w");
+    fputs("# a comment\ntheme = mono\nnonsense = 1\nkey.help = F9\ncolumns.Operations = #,mean,name\n", file);
+    fclose(file);
+    assert_true(mls_config_load(&screen.state, path));
+    assert_int_equal(screen.state.theme, MLS_THEME_MONO);
+    assert_non_null(strstr(screen.state.message, "line 3"));
+    assert_int_equal(mls_keymap_find(&screen.state.keymap, MLS_KEY_F9), MLS_REQUEST_HELP);
+    assert_int_equal(mls_keymap_find(&screen.state.keymap, MLS_KEY_F1), MLS_REQUEST_NONE);
+    assert_int_equal(screen.state.views[MLS_VIEW_operations].list.n_columns, 3);
+    assert_false(mls_config_load(&screen.state, "/nonexistent/config"));
+    remove(path);
+    stop(&screen);
+}
+
+static void what_is_saved_as_configuration_reads_back(void **state)
+{
+    (void)state;
+    char path[] = "/tmp/mlscope-config-XXXXXX";
+    struct screen screen;
+    start(&screen, "/nonexistent/model.mlpackage");
+    close(mkstemp(path));
+    assert_true(mls_state_command(&screen.state, "set theme=colorblind"));
+    assert_true(mls_config_save(&screen.state, path));
+    screen.state.theme = MLS_THEME_AUTO;
+    assert_true(mls_config_load(&screen.state, path));
+    assert_string_equal(screen.state.message, "");
+    assert_int_equal(screen.state.theme, MLS_THEME_SAFE);
+    remove(path);
+    stop(&screen);
+}
+
+static void tab_completes_the_command_line(void **state)
+{
+    (void)state;
+    struct screen screen;
+    start(&screen, "/nonexistent/model.mlpackage");
+    press(&screen, ":set thr");
+    mls_state_key(&screen.state, MLS_KEY_TAB);
+    assert_string_equal(screen.state.prompt.text, "set threads");
+    press(&screen, "=4");
+    mls_state_key(&screen.state, MLS_KEY_ENTER);
+    assert_int_equal(screen.state.settings.threads, 4);
+    press(&screen, ":");
+    mls_state_key(&screen.state, MLS_KEY_UP);
+    assert_string_equal(screen.state.prompt.text, "set threads=4");
+    stop(&screen);
+}
+
+static void clicks_do_what_their_keys_do(void **state)
+{
+    (void)state;
+    struct screen screen;
+    start(&screen, DEMO_MODEL);
+    draw(&screen, 120, 30);
+    for (unsigned i = 0; i < screen.state.n_hots; i++)
+        if (screen.state.hots[i].request == MLS_REQUEST_OPERATIONS) {
+            mls_state_mouse(&screen.state, (struct mls_mouse){.x = screen.state.hots[i].x, .y = 1});
+            break;
+        }
+    assert_int_equal(screen.state.current, MLS_VIEW_operations);
+    draw(&screen, 120, 30);
+    struct mls_listing *list = &screen.state.views[MLS_VIEW_operations].list;
+    mls_state_mouse(&screen.state, (struct mls_mouse){.x = 20, .y = 7});
+    assert_int_equal(list->selected, 4);
+    mls_state_mouse(&screen.state, (struct mls_mouse){.x = 20, .y = 7, .action = MLS_MOUSE_WHEEL_UP});
+    assert_int_equal(list->selected, 1);
+    mls_state_mouse(&screen.state, (struct mls_mouse){.x = list->place.x[1] + 3, .y = 2});
+    assert_int_equal(list->sort_column, 1);
+    stop(&screen);
+}
+
 int main(void)
 {
     setlocale(LC_CTYPE, "C.UTF-8");
@@ -184,6 +309,12 @@ int main(void)
         cmocka_unit_test(a_wrong_filter_leaves_the_last_good_one),
         cmocka_unit_test(commands_that_are_unknown_say_so),
         cmocka_unit_test(random_keys_do_no_harm),
+        cmocka_unit_test(every_key_of_the_table_acts_in_every_view),
+        cmocka_unit_test(a_setting_of_the_model_starts_it_anew),
+        cmocka_unit_test(wrong_lines_of_a_configuration_warn_and_are_left_alone),
+        cmocka_unit_test(what_is_saved_as_configuration_reads_back),
+        cmocka_unit_test(tab_completes_the_command_line),
+        cmocka_unit_test(clicks_do_what_their_keys_do),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

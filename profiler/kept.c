@@ -1,0 +1,79 @@
+#include "kept.h"
+
+#include <stdlib.h>
+
+bool kept_create(struct kept *kept, size_t n_latest)
+{
+    kept->latest = n_latest ? calloc(n_latest, sizeof *kept->latest) : NULL;
+    kept->n_latest = kept->latest ? n_latest : 0;
+    return kept->n_latest == n_latest;
+}
+
+void kept_free(struct kept *kept)
+{
+    for (size_t i = 0; i < kept->n_latest; i++)
+        free(kept->latest[i].events);
+    free(kept->latest);
+    free(kept->slowest.events);
+    *kept = (struct kept){0};
+}
+
+void kept_clear(struct kept *kept)
+{
+    kept->slowest.prediction.n_events = 0;
+    kept->n_added = 0;
+}
+
+static bool fill(struct kept_slot *slot, const struct mls_clock *clock, const struct mls_recorder *recorder,
+                 uint32_t index, const struct ring_prediction *prediction, uint64_t ns)
+{
+    size_t n = prediction->end_event - prediction->first_event;
+    if (n > slot->capacity) {
+        struct mls_kept_event *grown = realloc(slot->events, n * sizeof *grown);
+        if (!grown)
+            return false;
+        slot->events = grown;
+        slot->capacity = n;
+    }
+    for (size_t i = 0; i < n; i++) {
+        const struct mls_event *event = ring_event(recorder, prediction->first_event + i);
+        slot->events[i] = (struct mls_kept_event){
+            .step = event->step,
+            .begin_ns = mls_clock_span_ns(clock, event->begin_ticks - prediction->time.begin_ticks),
+            .ns = mls_clock_span_ns(clock, event->end_ticks - event->begin_ticks)};
+    }
+    slot->prediction = (struct mls_kept_prediction){
+        .recorder = index, .number = prediction->number, .ns = ns, .n_events = n};
+    return true;
+}
+
+bool kept_add(struct kept *kept, const struct mls_clock *clock, const struct mls_recorder *recorder,
+              uint32_t index, const struct ring_prediction *prediction)
+{
+    if (!kept->n_latest || !prediction->timed || !prediction->complete)
+        return true;
+    uint64_t ns = mls_clock_span_ns(clock, prediction->time.end_ticks - prediction->time.begin_ticks);
+    struct kept_slot *slot = &kept->latest[kept->n_added % kept->n_latest];
+    bool ok = fill(slot, clock, recorder, index, prediction, ns);
+    kept->n_added += ok;
+    if (ok && (!kept->slowest.prediction.n_events || ns > kept->slowest.prediction.ns))
+        ok = fill(&kept->slowest, clock, recorder, index, prediction, ns);
+    return ok;
+}
+
+static struct mls_kept_prediction shown(const struct kept_slot *slot)
+{
+    struct mls_kept_prediction prediction = slot->prediction;
+    prediction.events = slot->events;
+    return prediction;
+}
+
+size_t kept_list(const struct kept *kept, struct mls_kept_prediction *ret_kept, size_t max)
+{
+    size_t n = 0;
+    if (max && kept->slowest.prediction.n_events)
+        ret_kept[n++] = shown(&kept->slowest);
+    for (size_t i = 0; i < kept->n_latest && i < kept->n_added && n < max; i++)
+        ret_kept[n++] = shown(&kept->latest[(kept->n_added - 1 - i) % kept->n_latest]);
+    return n;
+}

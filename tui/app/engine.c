@@ -1,0 +1,311 @@
+#include "app/engine.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "app/attributes.h"
+#include "core/clock.h"
+#include "term/signals.h"
+
+/* A tiny model makes a million events a second: the ring holds what comes between two looks. */
+enum { RING_EVENTS = 1 << 18, PAUSE_MS = 20 };
+
+/* One thread that predicts, with its own run. */
+struct worker {
+    struct mls_engine *engine;
+    struct mls_recorder *recorder;
+    struct mls_run *run; /* the first worker's belongs to the loader */
+    pthread_t thread;
+    bool started;
+};
+
+struct mls_engine {
+    struct mls_settings settings;
+    struct mls_loader *loader;
+    char *path; /* of the loader's options, as are these */
+    struct mls_shape_argument *shapes;
+    struct mls_input_argument *inputs;
+    struct worker workers[MLS_ENGINE_WORKERS_MAX];
+    size_t n_workers;
+    atomic_bool stop;
+    atomic_bool stopped;
+    _Atomic(enum mls_phase) phase;
+    atomic_uint_fast64_t n_done;
+    atomic_bool failed;         /* a prediction failed: whoever sets it writes the error */
+    struct mls_error run_error; /* written before phase is FAILED */
+    struct mls_placement *placements[MLS_COMPUTE_UNITS_COUNT];
+    struct mls_arena *arena; /* of the attributes */
+    const struct mls_step_attribute *attributes;
+    size_t n_attributes;
+    struct mls_roofline roofline;
+    _Atomic(struct mls_run *) runs[MLS_ENGINE_WORKERS_MAX]; /* set while they may be cancelled */
+};
+
+/* ---- The engine's threads
+ * --------------------------------------------------------------------------------------- */
+
+static bool is_stopping(const struct mls_engine *engine)
+{
+    return atomic_load_explicit(&engine->stop, memory_order_relaxed);
+}
+
+static void place(struct mls_engine *engine, const struct mls_loaded *loaded)
+{
+    for (unsigned i = 0; i < MLS_COMPUTE_UNITS_COUNT && loaded->model && loaded->interface; i++)
+        if (mls_placement_create(loaded->model, loaded->function, loaded->plan, mls_placement_profile_at(0),
+                                 (enum mls_compute_units)i, &engine->placements[i], NULL) != MLS_OK)
+            engine->placements[i] = NULL;
+}
+
+static void sleep_until(const struct mls_engine *engine, uint64_t goal_ns)
+{
+    for (uint64_t now_ns = mls_clock_ns(); now_ns < goal_ns && !is_stopping(engine);
+         now_ns = mls_clock_ns()) {
+        uint64_t part_ns = goal_ns - now_ns < PAUSE_MS * 1000000u ? goal_ns - now_ns : PAUSE_MS * 1000000u;
+        nanosleep(&(struct timespec){.tv_nsec = (long)part_ns}, NULL);
+    }
+}
+
+static bool predict(struct worker *worker, bool timed)
+{
+    struct mls_engine *engine = worker->engine;
+    struct mls_error error;
+    if (mls_recorder_predict(worker->recorder, worker->run, timed, NULL, &error) == MLS_OK) {
+        atomic_fetch_add_explicit(&engine->n_done, 1, memory_order_relaxed);
+        return true;
+    }
+    if (!is_stopping(engine) && !atomic_exchange(&engine->failed, true)) {
+        engine->run_error = error;
+        atomic_store(&engine->phase, MLS_PHASE_FAILED);
+    }
+    return false;
+}
+
+static void predict_on(struct worker *worker)
+{
+    struct mls_engine *engine = worker->engine;
+    const struct mls_settings *settings = &engine->settings;
+    uint64_t next_ns = mls_clock_ns();
+    while (!is_stopping(engine) && predict(worker, true)) {
+        if (settings->delay_ms)
+            sleep_until(engine, mls_clock_ns() + settings->delay_ms * 1000000ull);
+        if (settings->rate_hz > 0) {
+            next_ns += (uint64_t)(1e9 / settings->rate_hz);
+            uint64_t now_ns = mls_clock_ns();
+            next_ns = next_ns < now_ns ? now_ns : next_ns; /* late: at once, and no hurry afterwards */
+            sleep_until(engine, next_ns);
+        }
+    }
+}
+
+static void *work_beside(void *argument)
+{
+    mls_signals_block_thread();
+    predict_on(argument);
+    return NULL;
+}
+
+/* The other workers; those that get no memory or thread are left out. */
+static void start_workers(struct mls_engine *engine)
+{
+    for (size_t i = 1; i < engine->n_workers && !is_stopping(engine); i++) {
+        struct worker *worker = &engine->workers[i];
+        if (mls_loader_another_run(engine->loader, &worker->run, NULL) != MLS_OK)
+            return;
+        atomic_store(&engine->runs[i], worker->run);
+        worker->started = pthread_create(&worker->thread, NULL, work_beside, worker) == 0;
+    }
+}
+
+static void run_model(struct mls_engine *engine, const struct mls_loaded *loaded)
+{
+    struct worker *first = &engine->workers[0];
+    first->run = loaded->run;
+    atomic_store(&engine->runs[0], loaded->run);
+    place(engine, loaded);
+    engine->attributes =
+        mls_attributes_make(loaded->model, loaded->plan, engine->arena, &engine->n_attributes);
+    engine->n_attributes = engine->attributes ? engine->n_attributes : 0;
+    engine->roofline =
+        mls_roofline_measure(mls_session_isa(loaded->session), mls_session_threads(loaded->session));
+    uint64_t begin_ns = mls_clock_ns();
+    bool ok = !is_stopping(engine) && predict(first, false);
+    mls_loader_first_run(engine->loader, mls_clock_ns() - begin_ns);
+    if (!ok)
+        return;
+    atomic_store(&engine->phase, MLS_PHASE_RUNNING);
+    start_workers(engine);
+    predict_on(first);
+    for (size_t i = 1; i < engine->n_workers; i++)
+        if (engine->workers[i].started)
+            pthread_join(engine->workers[i].thread, NULL);
+}
+
+static void *work(void *argument)
+{
+    struct mls_engine *engine = argument;
+    mls_signals_block_thread();
+    if (mls_loader_run(engine->loader, NULL) == MLS_OK) {
+        run_model(engine, mls_loader_result(engine->loader));
+    } else {
+        place(engine, mls_loader_result(engine->loader)); /* what can be said without running */
+        atomic_store(&engine->phase, MLS_PHASE_FAILED);
+    }
+    atomic_store(&engine->stopped, true);
+    return NULL;
+}
+
+/* ---- Seen from the screen
+ * --------------------------------------------------------------------------------------- */
+
+static bool make_loader(struct mls_engine *engine, const struct mls_loader_options *base)
+{
+    const struct mls_settings *settings = &engine->settings;
+    struct mls_loader_options options = *base;
+    size_t n_shapes = base->n_shapes + settings->n_shapes, n_inputs = base->n_inputs + settings->n_inputs;
+    struct mls_shape_argument *shapes = calloc(n_shapes + 1, sizeof *shapes);
+    struct mls_input_argument *inputs = calloc(n_inputs + 1, sizeof *inputs);
+    for (size_t i = 0; shapes && i < n_shapes; i++)
+        shapes[i] = i < base->n_shapes
+                        ? base->shapes[i]
+                        : (struct mls_shape_argument){.name = settings->shapes[i - base->n_shapes].name,
+                                                      .shape = settings->shapes[i - base->n_shapes].shape};
+    for (size_t i = 0; inputs && i < n_inputs; i++)
+        inputs[i] = i < base->n_inputs
+                        ? base->inputs[i]
+                        : (struct mls_input_argument){.name = settings->inputs[i - base->n_inputs].name,
+                                                      .file = settings->inputs[i - base->n_inputs].file};
+    engine->path = base->path ? strdup(base->path) : NULL;
+    options.path = engine->path;
+    options.shapes = engine->shapes = shapes;
+    options.n_shapes = n_shapes;
+    options.inputs = engine->inputs = inputs;
+    options.n_inputs = n_inputs;
+    options.function = settings->function[0] ? settings->function : NULL;
+    options.threads = settings->threads;
+    options.cpu_capped = settings->cpu_capped;
+    options.cpu = settings->cpu;
+    options.precision = settings->precision;
+    options.no_fusion = settings->no_fusion;
+    options.random_seed = settings->random_seed;
+    engine->loader = shapes && inputs && !engine->path == !base->path ? mls_loader_create(&options) : NULL;
+    return engine->loader != NULL;
+}
+
+struct mls_engine *mls_engine_start(const struct mls_loader_options *base,
+                                    const struct mls_settings *settings)
+{
+    struct mls_engine *engine = calloc(1, sizeof *engine);
+    if (!engine)
+        return NULL;
+    engine->settings = *settings;
+    engine->arena = mls_arena_create(0);
+    bool ok = make_loader(engine, base) && engine->arena;
+    size_t n = settings->concurrency ? settings->concurrency : 1;
+    engine->n_workers = n < MLS_ENGINE_WORKERS_MAX ? n : MLS_ENGINE_WORKERS_MAX;
+    for (size_t i = 0; i < engine->n_workers && ok; i++) {
+        engine->workers[i] = (struct worker){.engine = engine, .recorder = mls_recorder_create(RING_EVENTS)};
+        ok = engine->workers[i].recorder != NULL;
+    }
+    if (ok && pthread_create(&engine->workers[0].thread, NULL, work, engine) == 0) {
+        engine->workers[0].started = true;
+        return engine;
+    }
+    mls_engine_free(engine);
+    return NULL;
+}
+
+enum mls_phase mls_engine_phase(const struct mls_engine *engine)
+{
+    return atomic_load(&engine->phase);
+}
+
+const struct mls_loaded *mls_engine_loaded(const struct mls_engine *engine)
+{
+    return mls_loader_result(engine->loader);
+}
+
+const struct mls_error *mls_engine_error(const struct mls_engine *engine)
+{
+    if (mls_engine_phase(engine) != MLS_PHASE_FAILED)
+        return NULL;
+    return atomic_load(&engine->failed) ? &engine->run_error : &mls_engine_loaded(engine)->error;
+}
+
+const struct mls_placement *mls_engine_placement(const struct mls_engine *engine,
+                                                 enum mls_compute_units setting)
+{
+    return engine->placements[setting];
+}
+
+const struct mls_step_attribute *mls_engine_attributes(const struct mls_engine *engine, size_t *ret_n)
+{
+    *ret_n = engine->n_attributes;
+    return engine->attributes;
+}
+
+struct mls_roofline mls_engine_roofline(const struct mls_engine *engine)
+{
+    return engine->roofline;
+}
+
+struct mls_loader_progress mls_engine_progress(const struct mls_engine *engine)
+{
+    return mls_loader_progress(engine->loader);
+}
+
+size_t mls_engine_worker_count(const struct mls_engine *engine)
+{
+    return engine->n_workers;
+}
+
+struct mls_recorder *mls_engine_recorder(const struct mls_engine *engine, size_t index)
+{
+    return engine->workers[index].recorder;
+}
+
+uint64_t mls_engine_done(const struct mls_engine *engine)
+{
+    return atomic_load_explicit(&engine->n_done, memory_order_relaxed);
+}
+
+void mls_engine_stop(struct mls_engine *engine)
+{
+    atomic_store(&engine->stop, true);
+    mls_loader_cancel(engine->loader);
+    for (size_t i = 0; i < engine->n_workers; i++) {
+        struct mls_run *run = atomic_load(&engine->runs[i]);
+        if (run)
+            mls_run_cancel(run);
+    }
+}
+
+bool mls_engine_stopped(const struct mls_engine *engine)
+{
+    return atomic_load(&engine->stopped);
+}
+
+void mls_engine_free(struct mls_engine *engine)
+{
+    if (!engine)
+        return;
+    if (engine->workers[0].started) {
+        mls_engine_stop(engine);
+        pthread_join(engine->workers[0].thread, NULL);
+    }
+    for (size_t i = 0; i < engine->n_workers; i++) {
+        if (i > 0)
+            mls_run_free(engine->workers[i].run);
+        mls_recorder_free(engine->workers[i].recorder);
+    }
+    for (unsigned i = 0; i < MLS_COMPUTE_UNITS_COUNT; i++)
+        mls_placement_free(engine->placements[i]);
+    mls_loader_free(engine->loader);
+    mls_arena_free(engine->arena);
+    free(engine->path);
+    free(engine->shapes);
+    free(engine->inputs);
+    free(engine);
+}

@@ -1,0 +1,353 @@
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "view/operation.h"
+#include "view/panel.h"
+#include "view/view.h"
+#include "widget/graph.h"
+
+#define COLUMN_LIST(X)                                               \
+    X(START, "start", NULL, "start", TIME_NS, 8, 0, false, false)    \
+    X(TIME, "time", NULL, "time", TIME_NS, 8, 0, false, false)       \
+    X(SHARE, "share", NULL, "share", SHARE, 7, 3, false, true)       \
+    X(RATIO, "ratio", "slower", "of p50", RATIO, 8, 2, false, false) \
+    X(GAP, "gap", NULL, "gap", TIME_NS, 8, 4, false, false)          \
+    X(INDEX, "#", "index", "#", COUNT, 5, 1, false, false)           \
+    X(TYPE, "type", NULL, "type", TEXT, 12, 0, false, false)         \
+    X(NAME, "name", NULL, "name", TEXT, 16, 0, true, false)
+
+enum column {
+#define X(id, key, alias, title, kind, width, rank, flexible, bar) COLUMN_##id,
+    COLUMN_LIST(X)
+#undef X
+        N_COLUMNS
+};
+
+static const struct mls_column columns[] = {
+#define X(id, key, alias, title, kind, width, rank, flexible, bar) \
+    {key, alias, title, MLS_DATUM_##kind, width, rank, flexible, bar, false, COLUMN_##id == COLUMN_TIME},
+    COLUMN_LIST(X)
+#undef X
+};
+
+/* Which part of a prediction is seen, in nanoseconds from its begin. */
+struct window {
+    double begin_ns, ns;
+};
+
+struct timeline {
+    size_t lane;       /* the prediction whose operations stand in the list */
+    double zoom;       /* 1: a whole prediction */
+    double center;     /* of the window, as a part of the whole */
+    uint32_t *by_time; /* events of that prediction in order of their begin */
+    size_t n;
+    size_t capacity;
+};
+
+static const struct mls_kept_prediction *shown(const struct mls_view *view)
+{
+    const struct timeline *timeline = view->private;
+    const struct mls_snapshot *snapshot = view->snapshot;
+    return timeline->lane < snapshot->n_kept ? &snapshot->kept[timeline->lane] : NULL;
+}
+
+static double longest_ns(const struct mls_snapshot *snapshot)
+{
+    double ns = 1;
+    for (size_t i = 0; i < snapshot->n_kept; i++)
+        ns = (double)snapshot->kept[i].ns > ns ? (double)snapshot->kept[i].ns : ns;
+    return ns;
+}
+
+/* Control steps are reported after what they ran: the list wants the order in which things began. */
+static bool update(struct mls_view *view)
+{
+    struct timeline *timeline = view->private;
+    if (timeline->zoom < 1)
+        *timeline = (struct timeline){
+            .zoom = 1, .center = 0.5, .by_time = timeline->by_time, .capacity = timeline->capacity};
+    if (timeline->lane >= view->snapshot->n_kept)
+        timeline->lane = 0;
+    const struct mls_kept_prediction *kept = shown(view);
+    timeline->n = kept ? kept->n_events : 0;
+    if (timeline->n > timeline->capacity) {
+        uint32_t *grown = realloc(timeline->by_time, timeline->n * sizeof *grown);
+        if (!grown)
+            return false;
+        timeline->by_time = grown;
+        timeline->capacity = timeline->n;
+    }
+    for (uint32_t i = 0; i < timeline->n; i++) { /* nearly sorted already: insertion is cheap */
+        size_t at = i;
+        while (at > 0 && kept->events[timeline->by_time[at - 1]].begin_ns > kept->events[i].begin_ns) {
+            timeline->by_time[at] = timeline->by_time[at - 1];
+            at--;
+        }
+        timeline->by_time[at] = i;
+    }
+    return true;
+}
+
+static void close_view(struct mls_view *view)
+{
+    struct timeline *timeline = view->private;
+    free(timeline->by_time);
+}
+
+static size_t rows(const struct mls_view *view)
+{
+    const struct timeline *timeline = view->private;
+    const struct mls_kept_prediction *kept = shown(view);
+    return kept && timeline->n == kept->n_events ? timeline->n : 0;
+}
+
+static const struct mls_kept_event *event_at(const struct mls_view *view, size_t row)
+{
+    const struct timeline *timeline = view->private;
+    return &shown(view)->events[timeline->by_time[row]];
+}
+
+static void cell(const void *user, size_t row, unsigned column, struct mls_datum *ret_datum)
+{
+    const struct mls_view *view = user;
+    const struct mls_kept_event *event = event_at(view, row);
+    const struct mls_step *step = mls_snapshot_step(view->snapshot, event->step);
+    uint64_t p50_ns = view->snapshot->steps[event->step].time.p50_ns;
+    *ret_datum = (struct mls_datum){.kind = columns[column].kind};
+    switch ((enum column)column) {
+    case COLUMN_INDEX:
+        ret_datum->number = event->step;
+        return;
+    case COLUMN_START:
+        ret_datum->number = (double)event->begin_ns;
+        return;
+    case COLUMN_TIME:
+        ret_datum->number = (double)event->ns;
+        return;
+    case COLUMN_SHARE:
+        ret_datum->number = shown(view)->ns ? (double)event->ns / (double)shown(view)->ns : 0;
+        return;
+    case COLUMN_RATIO: /* a control step's own statistics leave out what it ran */
+        ret_datum->kind = p50_ns && !step->control ? MLS_DATUM_RATIO : MLS_DATUM_NONE;
+        ret_datum->number = p50_ns ? (double)event->ns / (double)p50_ns : 0;
+        return;
+    case COLUMN_GAP: {
+        const struct mls_kept_event *before = row ? event_at(view, row - 1) : NULL;
+        uint64_t end_ns = before ? before->begin_ns + before->ns : 0;
+        ret_datum->kind = event->begin_ns >= end_ns ? MLS_DATUM_TIME_NS : MLS_DATUM_NONE;
+        ret_datum->number = (double)(event->begin_ns - end_ns);
+        return;
+    }
+    case COLUMN_TYPE:
+        ret_datum->text = step->type;
+        return;
+    default:
+        ret_datum->text = step->name;
+    }
+}
+
+/* Slower than it mostly is: that is what one looks for here. */
+static enum mls_style style(const void *user, size_t row)
+{
+    struct mls_datum ratio;
+    struct mls_datum share;
+    cell(user, row, COLUMN_RATIO, &ratio);
+    cell(user, row, COLUMN_SHARE, &share);
+    if (ratio.kind == MLS_DATUM_NONE || share.number < 0.002)
+        return MLS_STYLE_HEAT_LOW;
+    return ratio.number >= 3     ? MLS_STYLE_HEAT_HIGH
+           : ratio.number >= 1.5 ? MLS_STYLE_HEAT_MIDDLE
+                                 : MLS_STYLE_HEAT_LOW;
+}
+
+/* ---- Keys
+ * ------------------------------------------------------------------------------------------------------- */
+
+static struct window window_of(const struct mls_view *view)
+{
+    const struct timeline *timeline = view->private;
+    double whole_ns = longest_ns(view->snapshot);
+    struct window window = {.ns = whole_ns / timeline->zoom};
+    window.begin_ns = timeline->center * whole_ns - window.ns / 2;
+    if (window.begin_ns > whole_ns - window.ns)
+        window.begin_ns = whole_ns - window.ns;
+    if (window.begin_ns < 0)
+        window.begin_ns = 0;
+    return window;
+}
+
+static void zoom(struct mls_view *view, double factor)
+{
+    struct timeline *timeline = view->private;
+    const double most = 4096;
+    if (view->list.n_order && rows(view)) { /* around the selected operation */
+        const struct mls_kept_event *event = event_at(view, view->list.selected_row);
+        timeline->center = ((double)event->begin_ns + (double)event->ns / 2) / longest_ns(view->snapshot);
+    }
+    timeline->zoom *= factor;
+    timeline->zoom = timeline->zoom < 1 ? 1 : timeline->zoom > most ? most : timeline->zoom;
+}
+
+static void pan(struct timeline *timeline, double parts)
+{
+    timeline->center += parts / timeline->zoom;
+    timeline->center = timeline->center < 0 ? 0 : timeline->center > 1 ? 1 : timeline->center;
+}
+
+static bool perform(struct mls_view *view, enum mls_request request)
+{
+    struct timeline *timeline = view->private;
+    size_t n = view->snapshot->n_kept;
+    switch (request) {
+    case MLS_REQUEST_EXPAND:
+        zoom(view, 2);
+        return true;
+    case MLS_REQUEST_COLLAPSE:
+        zoom(view, 0.5);
+        return true;
+    case MLS_REQUEST_TOGGLE_ALL:
+        timeline->zoom = 1;
+        return true;
+    case MLS_REQUEST_LEFT:
+    case MLS_REQUEST_RIGHT:
+        pan(timeline, request == MLS_REQUEST_LEFT ? -0.5 : 0.5);
+        return true;
+    case MLS_REQUEST_NEXT_SLOW:
+    case MLS_REQUEST_PREVIOUS_SLOW:
+        if (n)
+            timeline->lane = (timeline->lane + (request == MLS_REQUEST_NEXT_SLOW ? 1 : n - 1)) % n;
+        return true;
+    default:
+        return false;
+    }
+}
+
+/* ---- Drawing
+ * ---------------------------------------------------------------------------------------------------- */
+
+enum { LABEL_COLUMNS = 24, PARTS = 4 };
+
+static enum mls_style part_style(size_t step)
+{
+    static const enum mls_style part_styles[PARTS] = {MLS_STYLE_PART_1, MLS_STYLE_PART_2, MLS_STYLE_PART_3,
+                                                      MLS_STYLE_PART_4};
+    return part_styles[step % PARTS];
+}
+
+static uint32_t part_glyph(size_t step)
+{
+    static const uint32_t glyphs[PARTS] = {0x2588, 0x2592, 0x2593, 0x2591};
+    return glyphs[step % PARTS];
+}
+
+/* A type of operation has the same colour and glyph everywhere. */
+static size_t type_number(const char *type)
+{
+    size_t sum = 0;
+    for (; *type; type++)
+        sum = sum * 31 + (unsigned char)*type;
+    return sum;
+}
+
+/* One prediction: each column in the manner of the operation that fills most of it; nothing between them. */
+static void draw_lane(const struct mls_view *view, const struct mls_kept_prediction *kept,
+                      struct window window, struct mls_grid *grid, struct mls_rect line, size_t marked_step)
+{
+    double per_column_ns = window.ns / line.columns;
+    for (size_t i = 0; i < kept->n_events; i++) {
+        const struct mls_kept_event *event = &kept->events[i];
+        const struct mls_step *step = mls_snapshot_step(view->snapshot, event->step);
+        double from = ((double)event->begin_ns - window.begin_ns) / per_column_ns;
+        double to = ((double)(event->begin_ns + event->ns) - window.begin_ns) / per_column_ns;
+        if (step->control || to <= 0 || from >= line.columns)
+            continue;
+        int first = (int)(from < 0 ? 0 : from + 0.5),
+            last = (int)(to > line.columns ? line.columns : to + 0.5);
+        bool marked = event->step == marked_step;
+        size_t type = type_number(step->type);
+        if (marked && last <= first)
+            last = first + 1; /* what is selected is always seen */
+        for (int x = first; x < last && x < line.columns;
+             x++) /* wide ones end in a half, to tell neighbours apart */
+            mls_grid_put(grid, line.x + x, line.y, marked ? MLS_STYLE_SELECTED : part_style(type),
+                         x + 1 == last && last - first > 2 ? 0x258c : part_glyph(type));
+        if (last - first > (int)strlen(step->type) + 1)
+            mls_grid_text(grid, line.x + first, line.y, last - first,
+                          marked ? MLS_STYLE_SELECTED : MLS_STYLE_STRONG, step->type);
+    }
+}
+
+static void draw_axis(struct window window, struct mls_grid *grid, struct mls_rect line)
+{
+    int ticks = line.columns / 16;
+    for (int i = 0; i <= ticks && ticks > 0; i++) {
+        char time[32];
+        int x = i * line.columns / ticks;
+        mls_time_format(window.begin_ns + window.ns * i / ticks, time);
+        if (i == ticks)
+            mls_grid_right(grid, line.x + line.columns - 12, line.y, 12, MLS_STYLE_DIM, time);
+        else
+            mls_grid_format(grid, line.x + x, line.y, 14, MLS_STYLE_DIM, "│%s", time);
+    }
+}
+
+static int draw(const struct mls_view *view, struct mls_grid *grid, struct mls_rect rect)
+{
+    const struct mls_snapshot *snapshot = view->snapshot;
+    const struct timeline *timeline = view->private;
+    int top = rect.y;
+    if (!snapshot->n_kept)
+        return 0;
+    struct window window = window_of(view);
+    size_t selected =
+        rows(view) && view->list.n_order ? event_at(view, view->list.selected_row)->step : SIZE_MAX;
+    struct mls_rect bar = {rect.x + LABEL_COLUMNS, rect.y, rect.columns - LABEL_COLUMNS - 1, 1};
+    mls_grid_format(grid, rect.x + 1, rect.y, LABEL_COLUMNS - 2, MLS_STYLE_DIM, "prediction");
+    draw_axis(window, grid, bar);
+    size_t lanes = rect.rows >= 30 ? snapshot->n_kept : snapshot->n_kept < 4 ? snapshot->n_kept : 4;
+    size_t first = timeline->lane >= lanes ? timeline->lane - lanes + 1 : 0;
+    for (size_t i = first; i < first + lanes; i++) {
+        const struct mls_kept_prediction *kept = &snapshot->kept[i];
+        char time[32];
+        bar.y++;
+        bool here = i == timeline->lane;
+        mls_grid_put(grid, rect.x, bar.y, MLS_STYLE_KEY, here ? 0x25b8 : ' ');
+        mls_grid_format(grid, rect.x + 1, bar.y, 13, i == 0 ? MLS_STYLE_WARNING : MLS_STYLE_NORMAL, "%s%llu",
+                        i == 0 ? "slowest " : "#", (unsigned long long)kept->number);
+        mls_grid_right(grid, rect.x + 14, bar.y, 9, here ? MLS_STYLE_STRONG : MLS_STYLE_NORMAL,
+                       mls_time_format((double)kept->ns, time));
+        draw_lane(view, kept, window, grid, bar, selected);
+    }
+    return bar.y + 2 - top;
+}
+
+static int detail(const struct mls_view *view, struct mls_grid *grid, struct mls_rect rect, size_t row)
+{
+    return mls_operation_draw(view->snapshot, event_at(view, row)->step, grid, rect);
+}
+
+static bool op(const struct mls_view *view, size_t row, mls_op_id *ret_op)
+{
+    *ret_op = mls_snapshot_step(view->snapshot, event_at(view, row)->step)->op;
+    return true;
+}
+
+const struct mls_view_ops mls_view_timeline = {
+    .title = "Timeline",
+    .request = MLS_REQUEST_TIMELINE,
+    .where = MLS_IN_LIST | MLS_IN_TIMELINE,
+    .private_size = sizeof(struct timeline),
+    .columns = columns,
+    .n_columns = N_COLUMNS,
+    .sort_column = MLS_LISTING_RUN_ORDER,
+    .update = update,
+    .close = close_view,
+    .rows = rows,
+    .cell = cell,
+    .style = style,
+    .perform = perform,
+    .draw = draw,
+    .detail = detail,
+    .op = op,
+};
