@@ -117,6 +117,16 @@ struct crop {
     int64_t box_skip; /* elements of a box before its four coordinates */
 };
 
+/*
+ * Before opset 7, where a box beyond the image is not defined, Core ML takes the whole of an axis on which
+ * the box begins beyond the image and runs backwards: coremltools' tests have one such box, 2…1 of an image
+ * of 0…1.
+ */
+static bool is_whole_axis(const struct crop *crop, double begin, double end, double last)
+{
+    return crop->call->row->since < 7 && begin > last && end < begin;
+}
+
 /* The ends of box `box`, in elements: [0] along the height, [1] along the width. */
 static void read_box(const struct crop *crop, int64_t box, double ret_begin[2], double ret_end[2])
 {
@@ -132,6 +142,10 @@ static void read_box(const struct crop *crop, int64_t box, double ret_begin[2], 
         double factor = crop->scale * (crop->normalized ? last : 1);
         ret_begin[axis] = (centre ? first - second / 2 : first) * factor;
         ret_end[axis] = (centre ? first + second / 2 : second) * factor;
+        if (is_whole_axis(crop, ret_begin[axis], ret_end[axis], last)) {
+            ret_begin[axis] = 0;
+            ret_end[axis] = last;
+        }
     }
 }
 
