@@ -118,13 +118,13 @@ struct crop {
 };
 
 /*
- * Before opset 7, where a box beyond the image is not defined, Core ML takes the whole of an axis on which
- * the box begins beyond the image and runs backwards: coremltools' tests have one such box, 2…1 of an image
- * of 0…1.
+ * In opset 5, which has no padding value for boxes beyond the image, Core ML takes the whole of an axis on
+ * which the box begins beyond the image and runs backwards: coremltools' tests have one such box, 2…1 of an
+ * image of 0…1.
  */
 static bool is_whole_axis(const struct crop *crop, double begin, double end, double last)
 {
-    return crop->call->row->since < 7 && begin > last && end < begin;
+    return crop->call->row->since < 6 && begin > last && end < begin;
 }
 
 /* The ends of box `box`, in elements: [0] along the height, [1] along the width. */

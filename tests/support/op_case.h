@@ -22,6 +22,7 @@
 #include "base/fp16.h"
 #include "ops/op.h"
 #include "ops/op_check.h"
+#include "support/op_coverage.h"
 
 enum { OP_CASE_VALUES_MAX = 64, OP_CASE_OUTPUTS_MAX = 16 };
 
@@ -278,6 +279,8 @@ static inline enum mls_status op_case_run(struct op_case *c, enum mls_isa cap, u
     c->flops = status == MLS_OK && c->row->flops ? c->row->flops(&w.call) : 0;
     if (status == MLS_OK)
         status = c->row->run(&w.call, &env);
+    if (status == MLS_OK)
+        op_coverage_add(c->row);
     c->kernel = w.call.kernel;
     free(w.call.scratch);
     mls_pool_free(env.pool);

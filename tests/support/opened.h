@@ -6,6 +6,7 @@
 #include "core/feature.h"
 #include "core/package.h"
 #include "core/session.h"
+#include "support/op_coverage.h"
 
 struct opened {
     struct mls_package *package;
@@ -22,6 +23,16 @@ static inline void opened_close(struct opened *opened)
     mls_session_free(opened->session);
     mls_model_free(opened->model);
     mls_package_release(opened->package);
+}
+
+/* The rows that the case runs; tests/parity compares its numbers. */
+static inline void opened_cover(const struct opened *opened)
+{
+    const struct mls_program *program = &opened->model->program;
+    for (uint32_t i = 0; i < program->n_ops; i++) {
+        const struct mls_op *op = &program->ops[i];
+        op_coverage_add(mls_op_find(op->type, program->functions[op->function.i].opset));
+    }
 }
 
 /* opened_create: the case called `name`; fails the test with the error's text. */
@@ -44,5 +55,6 @@ static inline struct opened opened_create(const char *name, const struct mls_ses
         status = mls_feature_random(opened.run, i, 1, &opened.error);
     if (status)
         fail_msg("%s: %s", name, opened.error.text);
+    opened_cover(&opened);
     return opened;
 }

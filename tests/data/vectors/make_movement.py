@@ -269,5 +269,26 @@ def suppression():
          boxes=boxes, scores=scores, iou_threshold=np.float32(0.5), score_threshold=np.float32(2), max_boxes=1)
 
 
-for make in (views, transposes, blocks, joins, slices, pads, gathers, sorting, filling, suppression):
+def later_definitions():
+    """Definitions of later opsets: smaller types, and indices that are not validated."""
+    x = numbers(4, 5, dtype="int32")
+    small = np.random.default_rng(5).integers(-4, 4, (2, 5))
+    for opset in (6, 7):
+        Case("gather_along_axis", opset, [("fp32", np.take_along_axis(x, small, 0))], {"indices": "int32"}, x=x, indices=small,
+             axis=0)
+    Case("gather_along_axis", 7, [("int8", np.take_along_axis(x, small % 4, 0))], {"x": "int8", "indices": "uint16"}, x=x,
+         indices=small % 4, axis=0, validate_indices=True)
+    pairs = np.array([[0, 1], [3, 4], [-1, 2]])
+    Case("gather_nd", 7, [("uint8", abs(x)[pairs[:, 0], pairs[:, 1]])], {"x": "uint8", "indices": "int16"}, x=abs(x),
+         indices=pairs)
+    Case("reshape_like", 7, [("int16", x.reshape(5, 4))],
+         {"x": "int16", "begins": "int32", "ends": "int32", "end_masks": "bool"}, x=x, ref_tensors=[numbers(5, 4)], begins=[np.array(0)],
+         ends=[np.array(2)], end_masks=[np.array(0)])
+    Case("reverse", 7, [("int8", np.flip(x, 1))], {"x": "int8"}, x=x, axes=[1])
+    Case("slice_by_size", 7, [("int16", x[1:3, 2:])], {"x": "int16", "begin": "int16"}, x=x, begin=[1, 2], size=[2, -1])
+    windows = np.lib.stride_tricks.sliding_window_view(x, 3, 1)
+    Case("sliding_windows", 7, [("uint16", abs(windows))], {"x": "uint16"}, x=abs(x), axis=1, size=3)
+
+
+for make in (views, transposes, blocks, joins, slices, pads, gathers, sorting, filling, suppression, later_definitions):
     make()

@@ -126,3 +126,5 @@ for dtype in ("fp32", "fp16"):
     rnn(4, 2, 3, 5, dtype, "reverse", sequence=False, bias=False, act="relu")
     rnn(4, 1, 3, 5, dtype, "reverse", act="scaled_tanh")
 lstm(4, 2, 3, 5, opset=5)
+gru(4, 2, 3, 5, opset=5)
+rnn(4, 2, 3, 5, opset=5)
