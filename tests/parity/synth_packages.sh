@@ -1,0 +1,50 @@
+#!/bin/bash
+# The third-party packages whose weights are missing, with random ones: they load, run, and agree between instruction sets (SNR of
+# at least 60 dB for fp32 programs, 40 dB for those with fp16). Not a test of ctest: it takes half an hour, and coremltools.
+#
+#     MLSCOPE=… MLS_BUILD=build/release MLS_SHARED=… PYTHON=venv/bin/python tests/parity/synth_packages.sh [PART_OF_A_PATH]
+#
+# One line a package: its name, and per instruction set the worst ratio of its outputs. Exit 1 when one does not fit.
+set -u
+here=$(dirname "$0")
+. "$here/common.sh"
+python=${PYTHON:-python3}
+n=0
+
+# name, bound, further arguments of `run`: the output folder is compared with that of generic
+check_isa() {
+    local isa=$1 bound=$2
+    if ! "$MLSCOPE" run "$work/model.mlpackage" --random-seed 1 --cpu "$isa" --output-dir "$work/$isa" --quiet 2>"$work/report"; then
+        result="$result, $isa FAILED: $(head -1 "$work/report")"
+        failed=1
+    elif [ "$isa" != generic ]; then
+        "$compare" "$work/generic" "$work/$isa" "$bound" finite >"$work/report" 2>&1 || { result="$result, DIFFERS:" failed=1; }
+        result="$result, $isa $(grep -oE '[-0-9.infa]+ dB' "$work/report" | sort -g | head -1)"
+        grep -q 'not finite' "$work/report" && result="$result (not finite)"
+        grep -q 'arg-max' "$work/report" && result="$result (another arg-max)"
+    fi
+}
+
+while read -r manifest; do
+    package=$(dirname "$manifest")
+    [[ $package == *"${1:-}"* ]] || continue
+    "$MLSCOPE" inspect "$package" --json >/dev/null 2>&1 && continue # complete: packages_test.sh and reference_test.sh have those
+    rm -rf "$work/model.mlpackage" "$work"/generic "$work"/avx2 "$work"/avx512
+    "$python" "$MLS_SHARED/tools/synth_weights.py" "$package" "$work/model.mlpackage" >"$work/report" 2>&1 || continue
+    result=${package#"$MLS_SHARED/models/"}
+    if ! "$MLSCOPE" inspect "$work/model.mlpackage" --json >"$work/inspect.json" 2>"$work/report"; then
+        grep -q 'not supported yet' "$work/report" && continue # no ML Program
+        echo "$result, does not load: $(head -1 "$work/report")"
+        failed=1
+        continue
+    fi
+    bound=60
+    grep -q '"fp16"' "$work/inspect.json" && bound=40
+    n=$((n + 1))
+    for isa in generic avx2 avx512; do
+        check_isa $isa $bound
+    done
+    echo "$result (bound $bound)"
+done < <(find "$MLS_SHARED/models" -name Manifest.json | sort)
+echo "$n packages"
+exit $failed
