@@ -164,29 +164,36 @@ enum mls_status ir_value_add(struct ir_builder *builder, const struct mls_value 
     return MLS_OK;
 }
 
-enum mls_status ir_value_define(struct ir_builder *builder, const struct mls_value *value,
-                                mls_value_id *ret_id, struct mls_error *reterr)
+enum mls_status ir_value_bind(struct ir_builder *builder, const char *name, mls_value_id value,
+                              struct mls_error *reterr)
 {
-    uint32_t hash = hash_text(value->name);
+    uint32_t hash = hash_text(name);
     if (!names_grow(builder) || !vector_grow(&builder->hidden, sizeof(struct hidden)))
         return out_of_memory(reterr);
-    struct name *slot = find_slot(builder->names, builder->names_capacity, value->name, hash);
-    bool is_known = slot->text && slot->value != MLS_NO_INDEX;
-    if (is_known && slot->scope == builder->n_scopes)
-        return mls_fail(reterr, MLS_ERR_PROGRAM_INVALID,
-                        "cannot build the program: value %s is defined twice", value->name);
-    enum mls_status status = ir_value_add(builder, value, ret_id, reterr);
-    if (status)
-        return status;
+    struct name *slot = find_slot(builder->names, builder->names_capacity, name, hash);
     if (!slot->text) {
-        *slot = (struct name){.text = value->name, .hash = hash, .value = MLS_NO_INDEX};
+        *slot = (struct name){.text = name, .hash = hash, .value = MLS_NO_INDEX};
         builder->n_names++;
     }
     ((struct hidden *)builder->hidden.data)[builder->hidden.n++] =
         (struct hidden){.slot_hash = hash, .text = slot->text, .value = slot->value, .scope = slot->scope};
-    slot->value = ret_id->i;
+    slot->value = value.i;
     slot->scope = builder->n_scopes;
     return MLS_OK;
+}
+
+enum mls_status ir_value_define(struct ir_builder *builder, const struct mls_value *value,
+                                mls_value_id *ret_id, struct mls_error *reterr)
+{
+    const struct name *slot =
+        builder->names_capacity
+            ? find_slot(builder->names, builder->names_capacity, value->name, hash_text(value->name))
+            : NULL;
+    if (slot && slot->text && slot->value != MLS_NO_INDEX && slot->scope == builder->n_scopes)
+        return mls_fail(reterr, MLS_ERR_PROGRAM_INVALID,
+                        "cannot build the program: value %s is defined twice", value->name);
+    enum mls_status status = ir_value_add(builder, value, ret_id, reterr);
+    return status ? status : ir_value_bind(builder, value->name, *ret_id, reterr);
 }
 
 struct mls_value *ir_value_at(struct ir_builder *builder, mls_value_id id)

@@ -32,6 +32,10 @@ enum mls_status ir_value_add(struct ir_builder *builder, const struct mls_value 
 enum mls_status ir_value_define(struct ir_builder *builder, const struct mls_value *value,
                                 mls_value_id *ret_id, struct mls_error *reterr);
 
+/* ir_value_bind: `name`, which must live in the arena, means a value from here to the end of the scope, whatever it meant. */
+enum mls_status ir_value_bind(struct ir_builder *builder, const char *name, mls_value_id value,
+                              struct mls_error *reterr);
+
 /* ir_value_find: the value that `name` means here; index MLS_NO_INDEX when there is none. */
 mls_value_id ir_value_find(const struct ir_builder *builder, const char *name);
 
