@@ -76,6 +76,7 @@ static const struct mls_cell_activation activations[] = {
     {"hard_sigmoid", MLS_UNARY_SIGMOID_HARD, {0.2f, 0.5f, 0}},
     {"sigmoid_hard", MLS_UNARY_SIGMOID_HARD, {0.2f, 0.5f, 0}},
     {"scaled_tanh", MLS_UNARY_SCALED_TANH, {1, 1, 0}},
+    {"nn_scaled_tanh", MLS_UNARY_SCALED_TANH, {1.7159f, 2.0f / 3, 0}}, /* of layers of networks */
 };
 
 const struct mls_cell_activation *mls_cell_activation_of(const struct mls_op_call *call, int param,
