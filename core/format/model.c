@@ -14,7 +14,7 @@
 #include "format/spec.h"
 #include "ir/verify.h"
 
-enum { SPEC_VERSION_MAX = 10, TYPE_ML_PROGRAM = 502 };
+enum { SPEC_VERSION_MAX = 10 };
 
 /*
  * What unpacking may take: real programs unpack to 5 to 9 times the size of their specification, hostile
@@ -51,13 +51,10 @@ static enum mls_status check_envelope(const struct spec_envelope *envelope, cons
             mls_fail(reterr, MLS_ERR_SPEC_TYPE_MISSING,
                      "cannot read %s: models of type %" PRIu32 " are not known", path, envelope->type_number);
         mls_error_hint(reterr, "the model is newer than this program");
-    } else if (envelope->type_number != TYPE_ML_PROGRAM) {
+    } else if (!spec_reads(envelope->type_number)) {
         status = mls_fail(reterr, MLS_ERR_SPEC_TYPE_NOT_YET,
                           "cannot load %s: %s models are not supported yet", path, envelope->type_name);
-        mls_error_hint(reterr,
-                       strncmp(envelope->type_name, "neuralNetwork", 13) == 0
-                           ? "convert the original model again with convert_to=\"mlprogram\" in coremltools"
-                           : "only ML Programs can be opened");
+        mls_error_hint(reterr, "only ML Programs and neural networks can be opened");
     }
     if (status)
         mls_error_at(reterr, path, -1);

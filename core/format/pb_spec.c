@@ -2,7 +2,26 @@
 
 #include "format/pb_desc.h"
 #include "format/pb_mil.h"
+#include "format/pb_nn.h"
 #include "format/pb_wire.h"
+
+enum {
+    TYPE_NETWORK_REGRESSOR = 303,
+    TYPE_NETWORK_CLASSIFIER = 403,
+    TYPE_NETWORK = 500,
+    TYPE_ML_PROGRAM = 502
+};
+
+static bool is_network(uint32_t type_number)
+{
+    return type_number == TYPE_NETWORK || type_number == TYPE_NETWORK_CLASSIFIER ||
+           type_number == TYPE_NETWORK_REGRESSOR;
+}
+
+bool spec_reads(uint32_t type_number)
+{
+    return type_number == TYPE_ML_PROGRAM || is_network(type_number);
+}
 
 static enum mls_status read_description(struct mls_bytes spec, struct mls_bytes bytes,
                                         struct pb_memory *memory, struct mls_model *model,
@@ -41,6 +60,24 @@ static enum mls_status read_program(struct mls_bytes spec, struct mls_bytes byte
     return status;
 }
 
+/* A network is the one function of its model. */
+static enum mls_status read_network(struct mls_bytes spec, struct mls_bytes bytes, struct pb_memory *memory,
+                                    struct mls_model *model, struct mls_error *reterr)
+{
+    struct mls_function *function = MLS_NEW(model->arena, struct mls_function);
+    struct ir_builder *builder = ir_builder_create(model->arena);
+    enum mls_status status = MLS_OK;
+    if (!function || !builder)
+        status = mls_fail(reterr, MLS_ERR_MEMORY, "cannot read the network: out of memory");
+    if (!status)
+        status = pb_read_network(spec, bytes, memory, model->arena, builder, &model->interfaces[0],
+                                 (mls_function_id){0}, function, reterr);
+    if (!status)
+        status = ir_finish(builder, function, 1, &model->program, reterr);
+    ir_builder_free(builder);
+    return status;
+}
+
 enum mls_status spec_read(struct mls_bytes spec, const struct spec_envelope *envelope, size_t limit_bytes,
                           struct mls_model *model, struct spec_blobs *ret_blobs, struct mls_error *reterr)
 {
@@ -49,8 +86,10 @@ enum mls_status spec_read(struct mls_bytes spec, const struct spec_envelope *env
     if (!memory.scratch)
         return mls_fail(reterr, MLS_ERR_MEMORY, "cannot read the specification: out of memory");
     enum mls_status status = read_description(spec, envelope->description, &memory, model, reterr);
-    if (!status)
-        status = read_program(spec, envelope->program, &memory, model, ret_blobs, reterr);
+    if (!status && is_network(envelope->type_number))
+        status = read_network(spec, envelope->content, &memory, model, reterr);
+    else if (!status)
+        status = read_program(spec, envelope->content, &memory, model, ret_blobs, reterr);
     pb_memory_done(&memory);
     return status;
 }

@@ -16,7 +16,7 @@ enum {
 
 enum { WIRE_VARINT = 0, WIRE_64 = 1, WIRE_BYTES = 2, WIRE_32 = 5 };
 
-enum { FIELD_VERSION = 1, FIELD_DESCRIPTION = 2, FIELD_IS_UPDATABLE = 10, FIELD_PROGRAM = 502 };
+enum { FIELD_VERSION = 1, FIELD_DESCRIPTION = 2, FIELD_IS_UPDATABLE = 10 };
 
 /* ---- Walking --------------------------------------------------------------------------------- */
 
@@ -109,8 +109,7 @@ enum mls_status spec_read_envelope(struct mls_bytes spec, struct spec_envelope *
                 return broken(start, reterr);
             envelope.type_number = field.number;
             envelope.type_name = package_model_type_name(field.number);
-            if (field.number == FIELD_PROGRAM)
-                envelope.program = field.bytes;
+            envelope.content = field.bytes;
         }
     }
     *ret_envelope = envelope;

@@ -9,12 +9,15 @@ struct spec_envelope {
     uint32_t type_number;  /* field number of the model's type; 0 when absent */
     const char *type_name; /* "mlProgram", "neuralNetwork" …; NULL for numbers not known; static */
     struct mls_bytes description;
-    struct mls_bytes program;
+    struct mls_bytes content; /* of the field that says the type */
 };
 
 /* spec_read_envelope: SPEC_INVALID with the byte where it breaks. Nothing is unpacked. */
 enum mls_status spec_read_envelope(struct mls_bytes spec, struct spec_envelope *ret_envelope,
                                    struct mls_error *reterr);
+
+/* spec_reads: whether spec_read reads models of the type with this field number. */
+bool spec_reads(uint32_t type_number);
 
 /* A constant whose content is in a weight file that has not been looked at yet. In the model's arena. */
 struct spec_blob {

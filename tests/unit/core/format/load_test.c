@@ -92,8 +92,8 @@ static void other_types_of_models_are_named(void **state)
 {
     (void)state;
     struct mls_error error = {0};
-    assert_int_equal(load_type(500, &error), MLS_ERR_SPEC_TYPE_NOT_YET);
-    assert_non_null(strstr(error.text, "neuralNetwork models"));
+    assert_int_equal(load_type(2000, &error), MLS_ERR_SPEC_TYPE_NOT_YET);
+    assert_non_null(strstr(error.text, "textClassifier models"));
     assert_int_equal(load_type(202, &error), MLS_ERR_SPEC_TYPE_NOT_YET);
     assert_non_null(strstr(error.text, "pipeline models"));
     assert_int_equal(load_type(1234, &error), MLS_ERR_SPEC_TYPE_MISSING);
