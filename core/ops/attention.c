@@ -1,6 +1,8 @@
 /* attention.c: scaled dot-product attention. */
 #include "kernels/attention/attention.h"
 
+#include <math.h>
+
 #include "ops/op_family.h"
 
 enum { P_QUERY, P_KEY, P_VALUE, P_MASK };
@@ -72,6 +74,18 @@ static enum mls_status infer_attention(const struct mls_op_call *call, struct ml
     return MLS_OK;
 }
 
+/* Matrices that lie one after the other. */
+static struct mls_attention_operand operand_of(const struct mls_tensor *tensor)
+{
+    unsigned rank = tensor->type.rank;
+    struct mls_attention_operand operand = {.data = tensor->data,
+                                            .row_stride = (size_t)tensor->type.dims[rank - 1]};
+    size_t stride = operand.row_stride * (size_t)tensor->type.dims[rank - 2];
+    for (unsigned i = rank - 2; i-- > 0; stride *= (size_t)tensor->type.dims[i])
+        operand.batch_strides[i] = stride;
+    return operand;
+}
+
 static struct mls_attention attention_of(const struct mls_op_call *call)
 {
     const struct mls_tensor *query = mls_op_in(call, P_QUERY), *value = mls_op_in(call, P_VALUE);
@@ -83,10 +97,12 @@ static struct mls_attention attention_of(const struct mls_op_call *call)
                                       .key_elems = (size_t)query->type.dims[rank - 1],
                                       .value_elems = (size_t)value->type.dims[rank - 1],
                                       .dtype = query->type.dtype,
-                                      .query = query->data,
-                                      .key = mls_op_in(call, P_KEY)->data,
-                                      .value = value->data,
-                                      .result = mls_op_out(call, 0)->data};
+                                      .scale = 1 / sqrtf((float)query->type.dims[rank - 1]),
+                                      .query = operand_of(query),
+                                      .key = operand_of(mls_op_in(call, P_KEY)),
+                                      .value = operand_of(value),
+                                      .result = mls_op_out(call, 0)->data,
+                                      .result_layout = operand_of(mls_op_out(call, 0))};
     for (unsigned i = 0; i < attention.n_batch_dims; i++)
         attention.batch_dims[i] = (size_t)query->type.dims[i];
     if (!mask)
@@ -115,7 +131,7 @@ static enum mls_status run_attention(struct mls_op_call *call, struct mls_op_env
         return MLS_OK;
     struct mls_attention attention = attention_of(call);
     mls_attention_run(env->kernels, env->pool, &attention, call->scratch);
-    call->kernel = mls_attention_name(env->kernels, attention.dtype);
+    call->kernel = mls_attention_name(env->kernels, &attention);
     return MLS_OK;
 }
 

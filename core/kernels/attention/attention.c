@@ -2,12 +2,14 @@
 
 #include <math.h>
 
+#include "kernels/attention/attention_fixed.h"
+
 #include "kernels/convert/convert.h"
 #include "kernels/gemm/gemm.h"
 #include "kernels/softmax/softmax.h"
 
 /* Rows of Q and scores of one block; tasks that each thread should find, where there are rows enough. */
-enum { BLOCK_ROWS = 64, BLOCK_SCORES = 1 << 17, MIN_ROWS = 8, TASKS_PER_THREAD = 2 };
+enum { BLOCK_ROWS = MLS_ATTENTION_ROWS, BLOCK_SCORES = 1 << 17, MIN_ROWS = 8, TASKS_PER_THREAD = 2 };
 
 /*
  * One task is one matrix, or some of its rows when there are fewer matrices than threads ask for. Each task
@@ -20,7 +22,9 @@ struct plan {
     size_t tasks_per_batch;
     bool packs; /* worth it for more than a few rows */
     size_t key_bytes, value_bytes, scores_bytes, mask_bytes, gemm_bytes;
-    size_t thread_bytes;
+    bool fixed;
+    size_t fixed_bytes;
+    size_t thread_bytes; /* for both ways */
 };
 
 struct job {
@@ -35,28 +39,6 @@ static size_t line_bytes(size_t bytes)
     return (bytes + 63) / 64 * 64;
 }
 
-static struct mls_gemm_operand keys_of(const struct mls_attention *attention, size_t batch)
-{
-    size_t elem_bytes = attention->dtype == MLS_FP16 ? 2 : 4;
-    size_t at = batch * attention->n_keys * attention->key_elems * elem_bytes;
-    return (struct mls_gemm_operand){.form = MLS_GEMM_STRIDED,
-                                     .dtype = attention->dtype,
-                                     .data = attention->key ? (const uint8_t *)attention->key + at : NULL,
-                                     .row_stride = 1,
-                                     .col_stride = attention->key_elems};
-}
-
-static struct mls_gemm_operand values_of(const struct mls_attention *attention, size_t batch)
-{
-    size_t elem_bytes = attention->dtype == MLS_FP16 ? 2 : 4;
-    size_t at = batch * attention->n_keys * attention->value_elems * elem_bytes;
-    return (struct mls_gemm_operand){.form = MLS_GEMM_STRIDED,
-                                     .dtype = attention->dtype,
-                                     .data = attention->value ? (const uint8_t *)attention->value + at : NULL,
-                                     .row_stride = attention->value_elems,
-                                     .col_stride = 1};
-}
-
 static struct mls_gemm scores_gemm(const struct mls_attention *attention, size_t n_rows)
 {
     return (struct mls_gemm){.m = n_rows,
@@ -64,9 +46,12 @@ static struct mls_gemm scores_gemm(const struct mls_attention *attention, size_t
                              .k = attention->key_elems,
                              .a = {.form = MLS_GEMM_STRIDED,
                                    .dtype = attention->dtype,
-                                   .row_stride = attention->key_elems,
+                                   .row_stride = attention->query.row_stride,
                                    .col_stride = 1},
-                             .b = keys_of(attention, 0),
+                             .b = {.form = MLS_GEMM_STRIDED,
+                                   .dtype = attention->dtype,
+                                   .row_stride = 1,
+                                   .col_stride = attention->key.row_stride},
                              .c_dtype = MLS_FP32,
                              .c_stride = attention->n_keys};
 }
@@ -78,9 +63,12 @@ static struct mls_gemm result_gemm(const struct mls_attention *attention, size_t
         .n = attention->value_elems,
         .k = attention->n_keys,
         .a = {.form = MLS_GEMM_STRIDED, .dtype = MLS_FP32, .row_stride = attention->n_keys, .col_stride = 1},
-        .b = values_of(attention, 0),
+        .b = {.form = MLS_GEMM_STRIDED,
+              .dtype = attention->dtype,
+              .row_stride = attention->value.row_stride,
+              .col_stride = 1},
         .c_dtype = attention->dtype,
-        .c_stride = attention->value_elems};
+        .c_stride = attention->result_layout.row_stride};
 }
 
 static size_t larger(size_t a, size_t b)
@@ -122,6 +110,10 @@ static struct plan make_plan(const struct mls_kernels *kernels, const struct mls
         larger(mls_gemm_scratch_bytes(kernels, &scores, 1), mls_gemm_scratch_bytes(kernels, &result, 1));
     plan.thread_bytes =
         plan.key_bytes + plan.value_bytes + plan.scores_bytes + plan.mask_bytes + plan.gemm_bytes;
+    plan.fixed = mls_attention_fixed_pays(kernels, attention);
+    if (plan.fixed)
+        plan.fixed_bytes = mls_attention_fixed_bytes(kernels, attention);
+    plan.thread_bytes += plan.fixed_bytes;
     return plan;
 }
 
@@ -143,16 +135,14 @@ static void weigh(const struct mls_kernels *kernels, float *scores, size_t n, fl
     kernels->softmax->row_fp32(scores, scores, n, NULL);
 }
 
-/* The mask of one query as numbers to add, where it is or converted into ret. */
-static const float *mask_row(const struct job *job, size_t at, float *ret)
+const float *mls_attention_mask(const struct mls_kernels *kernels, const struct mls_attention *attention,
+                                size_t at, size_t n, float *ret)
 {
-    const struct mls_attention *attention = job->attention;
-    size_t n = attention->n_keys;
     switch (attention->mask_dtype) {
     case MLS_FP32:
         return (const float *)attention->mask + at;
     case MLS_FP16:
-        job->kernels->convert->fp16_to_fp32((const uint16_t *)attention->mask + at, ret, n);
+        kernels->convert->fp16_to_fp32((const uint16_t *)attention->mask + at, ret, n);
         return ret;
     default:
         for (size_t i = 0; i < n; i++)
@@ -161,12 +151,73 @@ static const float *mask_row(const struct job *job, size_t at, float *ret)
     }
 }
 
-static size_t mask_of_batch(const struct mls_attention *attention, size_t batch)
+static size_t place_of(const struct mls_attention *attention, const size_t *strides, size_t batch)
 {
     size_t at = 0;
     for (unsigned i = attention->n_batch_dims; i-- > 0; batch /= attention->batch_dims[i])
-        at += batch % attention->batch_dims[i] * attention->mask_strides[i];
+        at += batch % attention->batch_dims[i] * strides[i];
     return at;
+}
+
+static const void *matrix_of(const struct mls_attention *attention,
+                             const struct mls_attention_operand *operand, size_t batch)
+{
+    size_t elem_bytes = attention->dtype == MLS_FP16 ? 2 : 4;
+    return (const uint8_t *)operand->data + place_of(attention, operand->batch_strides, batch) * elem_bytes;
+}
+
+/* The matrices of one batch; where the plain way packs K and V, in scratch. */
+struct plain {
+    struct mls_gemm_operand key, value;
+    float *scores, *mask;
+    uint8_t *gemm_scratch;
+};
+
+static struct plain begin_plain(const struct job *job, const struct mls_attention_matrices *matrices,
+                                uint8_t *scratch)
+{
+    const struct mls_attention *attention = job->attention;
+    const struct plan *plan = &job->plan;
+    uint8_t *keys = scratch, *values = keys + plan->key_bytes;
+    struct plain plain = {.key = scores_gemm(attention, 1).b,
+                          .value = result_gemm(attention, 1).b,
+                          .scores = (float *)(void *)(values + plan->value_bytes)};
+    plain.mask = (float *)(void *)(values + plan->value_bytes + plan->scores_bytes);
+    plain.gemm_scratch = (uint8_t *)plain.mask + plan->mask_bytes;
+    plain.key.data = matrices->key;
+    plain.value.data = matrices->value;
+    if (!plan->packs)
+        return plain;
+    mls_gemm_pack(job->kernels->gemm, NULL, MLS_GEMM_B, &plain.key, 0, attention->n_keys,
+                  attention->key_elems, keys);
+    mls_gemm_pack(job->kernels->gemm, NULL, MLS_GEMM_B, &plain.value, 0, attention->value_elems,
+                  attention->n_keys, values);
+    plain.key.form = plain.value.form = MLS_GEMM_PACKED;
+    plain.key.data = keys;
+    plain.value.data = values;
+    return plain;
+}
+
+static void plain_rows(const struct job *job, const struct mls_attention_matrices *matrices,
+                       const struct plain *plain, size_t row, size_t n_rows)
+{
+    const struct mls_attention *attention = job->attention;
+    size_t elem_bytes = attention->dtype == MLS_FP16 ? 2 : 4, n_keys = attention->n_keys;
+    struct mls_gemm gemm = scores_gemm(attention, n_rows);
+    gemm.a.data = (const uint8_t *)matrices->query + row * attention->query.row_stride * elem_bytes;
+    gemm.b = plain->key;
+    gemm.c = plain->scores;
+    mls_gemm_run(job->kernels, NULL, &gemm, plain->gemm_scratch);
+    size_t mask_at = matrices->mask_at + row * attention->mask_query_stride;
+    for (size_t i = 0; i < n_rows; i++, mask_at += attention->mask_query_stride)
+        weigh(job->kernels, plain->scores + i * n_keys, n_keys, attention->scale,
+              attention->mask ? mls_attention_mask(job->kernels, attention, mask_at, n_keys, plain->mask)
+                              : NULL);
+    gemm = result_gemm(attention, n_rows);
+    gemm.a.data = plain->scores;
+    gemm.b = plain->value;
+    gemm.c = (uint8_t *)matrices->result + row * attention->result_layout.row_stride * elem_bytes;
+    mls_gemm_run(job->kernels, NULL, &gemm, plain->gemm_scratch);
 }
 
 static void attention_task(void *context, size_t index, uint32_t thread)
@@ -178,40 +229,25 @@ static void attention_task(void *context, size_t index, uint32_t thread)
     size_t end =
         attention->n_queries - first < plan->task_rows ? attention->n_queries : first + plan->task_rows;
     size_t elem_bytes = attention->dtype == MLS_FP16 ? 2 : 4;
-    float factor = 1 / sqrtf((float)attention->key_elems);
-
-    uint8_t *keys = job->scratch + (size_t)thread * plan->thread_bytes;
-    uint8_t *values = keys + plan->key_bytes;
-    float *scores = (float *)(void *)(values + plan->value_bytes);
-    float *mask = (float *)(void *)(values + plan->value_bytes + plan->scores_bytes);
-    uint8_t *gemm_scratch = (uint8_t *)mask + plan->mask_bytes;
-    struct mls_gemm_operand key = keys_of(attention, batch), value = values_of(attention, batch);
-    if (plan->packs) {
-        mls_gemm_pack(job->kernels->gemm, NULL, MLS_GEMM_B, &key, 0, attention->n_keys, attention->key_elems,
-                      keys);
-        mls_gemm_pack(job->kernels->gemm, NULL, MLS_GEMM_B, &value, 0, attention->value_elems,
-                      attention->n_keys, values);
-        key.form = value.form = MLS_GEMM_PACKED;
-        key.data = keys;
-        value.data = values;
-    }
+    struct mls_attention_matrices matrices = {.query = matrix_of(attention, &attention->query, batch),
+                                              .key = matrix_of(attention, &attention->key, batch),
+                                              .value = matrix_of(attention, &attention->value, batch),
+                                              .mask_at = place_of(attention, attention->mask_strides, batch)};
+    matrices.result = (uint8_t *)attention->result +
+                      place_of(attention, attention->result_layout.batch_strides, batch) * elem_bytes;
+    uint8_t *fixed_scratch = job->scratch + (size_t)thread * plan->thread_bytes;
+    uint8_t *plain_scratch = fixed_scratch + plan->fixed_bytes;
+    bool fixed = plan->fixed && mls_attention_fixed_pack(job->kernels, attention, &matrices, fixed_scratch);
+    bool begun = false;
+    struct plain plain = {0};
     for (size_t row = first; row < end; row += plan->block_rows) {
         size_t n_rows = end - row < plan->block_rows ? end - row : plan->block_rows;
-        size_t at = batch * attention->n_queries + row;
-        struct mls_gemm gemm = scores_gemm(attention, n_rows);
-        gemm.a.data = (const uint8_t *)attention->query + at * attention->key_elems * elem_bytes;
-        gemm.b = key;
-        gemm.c = scores;
-        mls_gemm_run(job->kernels, NULL, &gemm, gemm_scratch);
-        size_t mask_at = mask_of_batch(attention, batch) + row * attention->mask_query_stride;
-        for (size_t i = 0; i < n_rows; i++, mask_at += attention->mask_query_stride)
-            weigh(job->kernels, scores + i * attention->n_keys, attention->n_keys, factor,
-                  attention->mask ? mask_row(job, mask_at, mask) : NULL);
-        gemm = result_gemm(attention, n_rows);
-        gemm.a.data = scores;
-        gemm.b = value;
-        gemm.c = (uint8_t *)attention->result + at * attention->value_elems * elem_bytes;
-        mls_gemm_run(job->kernels, NULL, &gemm, gemm_scratch);
+        if (fixed && mls_attention_fixed_rows(job->kernels, attention, &matrices, row, n_rows, fixed_scratch))
+            continue;
+        if (!begun)
+            plain = begin_plain(job, &matrices, plain_scratch);
+        begun = true;
+        plain_rows(job, &matrices, &plain, row, n_rows);
     }
 }
 
@@ -225,8 +261,11 @@ void mls_attention_run(const struct mls_kernels *kernels, struct mls_pool *pool,
     mls_pool_for(pool, job.plan.n_batches * job.plan.tasks_per_batch, attention_task, &job);
 }
 
-const char *mls_attention_name(const struct mls_kernels *kernels, enum mls_dtype dtype)
+const char *mls_attention_name(const struct mls_kernels *kernels, const struct mls_attention *attention)
 {
+    enum mls_dtype dtype = attention->dtype;
+    if (mls_attention_fixed_pays(kernels, attention))
+        return "attention_fp16_fixed__avx512vnni";
     static const char *const names_fp16[MLS_ISA_COUNT] = {
 #define X(id, name) "attention_fp16__" name,
         MLS_ISA_LIST(X)

@@ -26,53 +26,35 @@ static size_t least(size_t a, size_t b)
     return a < b ? a : b;
 }
 
-/* ---- packed columns: pairs [panel][pair][width], then scales [block][columns rounded up to lanes] ---- */
-
-struct columns {
-    size_t n, n_round, k, panel_cols;
-    const int32_t *pairs;
-    const float *scales;
-};
-
-static struct columns columns_at(const struct mls_fixed_kernels *kernels, size_t n, size_t k,
-                                 const void *packed)
+struct mls_fixed_columns mls_fixed_columns_at(const struct mls_fixed_kernels *kernels, size_t n, size_t k,
+                                              const void *packed)
 {
-    struct columns columns = {.n = n,
-                              .n_round = round_up(n, kernels->lanes),
-                              .k = k,
-                              .panel_cols = mls_fixed_panel_cols(kernels),
-                              .pairs = packed};
-    columns.scales = packed ? (const float *)packed + columns.n_round * mls_fixed_pairs(k) : NULL;
+    struct mls_fixed_columns columns = {.n = n,
+                                        .n_round = round_up(n, kernels->lanes),
+                                        .k = k,
+                                        .panel_cols = MLS_FIXED_VECTORS * kernels->lanes,
+                                        .pairs = packed};
+    if (packed)
+        columns.scales = (const float *)packed + columns.n_round * mls_fixed_pairs(k);
     return columns;
-}
-
-static size_t panel_width(const struct columns *columns, size_t panel)
-{
-    return least(columns->panel_cols, columns->n_round - panel * columns->panel_cols);
-}
-
-static const int32_t *pairs_at(const struct columns *columns, size_t panel, size_t block)
-{
-    return columns->pairs + panel * columns->panel_cols * mls_fixed_pairs(columns->k) +
-           block * (MLS_FIXED_BLOCK / 2) * panel_width(columns, panel);
-}
-
-static const float *scales_at(const struct columns *columns, size_t panel, size_t block)
-{
-    return columns->scales + block * columns->n_round + panel * columns->panel_cols;
 }
 
 size_t mls_fixed_bytes(const struct mls_fixed_kernels *kernels, size_t n, size_t k)
 {
     size_t n_round = round_up(n, kernels->lanes), elems, bytes;
-    size_t per_column = mls_fixed_pairs(k) + pieces(k, MLS_FIXED_BLOCK);
+    size_t per_column = mls_fixed_pairs(k) + mls_fixed_blocks(k);
     if (!mls_mul_size(n_round, per_column, &elems) || !mls_mul_size(elems, sizeof(float), &bytes) ||
         !mls_align_up(bytes, 64, &bytes))
         return SIZE_MAX;
     return bytes;
 }
 
-bool mls_fixed_panel(const struct mls_kernels *kernels, enum mls_dtype dtype, const void *x, size_t stride,
+/*
+ * Lines [n_lines][n <= MLS_FIXED_BLOCK terms] that lie `stride` elements apart as one block of a panel,
+ * [pairs][width], with their scales; lines from n_lines to width are 0. `lines` takes width * MLS_FIXED_BLOCK
+ * integers. False when a value is not finite.
+ */
+static bool pack_lines(const struct mls_kernels *kernels, enum mls_dtype dtype, const void *x, size_t stride,
                      size_t n_lines, size_t n, size_t width, int16_t *lines, int32_t *ret, float *ret_scales)
 {
     size_t n_pairs = mls_fixed_pairs(n);
@@ -96,7 +78,7 @@ bool mls_fixed_panel(const struct mls_kernels *kernels, enum mls_dtype dtype, co
 struct pack_job {
     const struct mls_kernels *kernels;
     const struct mls_gemm_operand *source;
-    struct columns columns;
+    struct mls_fixed_columns columns;
     int32_t *pairs;
     float *scales;
     atomic_bool not_finite;
@@ -106,20 +88,20 @@ static void pack_task(void *context, size_t panel, uint32_t thread)
 {
     (void)thread;
     struct pack_job *job = context;
-    const struct columns *columns = &job->columns;
-    size_t first = panel * columns->panel_cols, width = panel_width(columns, panel);
+    const struct mls_fixed_columns *columns = &job->columns;
+    size_t first = panel * columns->panel_cols, width = mls_fixed_width(columns, panel);
     size_t elem_bytes = job->source->dtype == MLS_FP16 ? 2 : 4;
     _Alignas(64) int16_t lines[MLS_FIXED_VECTORS * 16 * MLS_FIXED_BLOCK];
     for (size_t k = 0; k < columns->k; k += MLS_FIXED_BLOCK) {
         size_t block = k / MLS_FIXED_BLOCK;
         const uint8_t *x = (const uint8_t *)job->source->data +
                            (first * job->source->col_stride + k * job->source->row_stride) * elem_bytes;
-        int32_t *to = job->pairs + (pairs_at(columns, panel, block) - columns->pairs);
-        float *scales = job->scales + (scales_at(columns, panel, block) - columns->scales);
+        int32_t *to = job->pairs + (mls_fixed_pairs_at(columns, panel, block) - columns->pairs);
+        float *scales = job->scales + (mls_fixed_scales_at(columns, panel, block) - columns->scales);
         size_t n_cols = least(width, columns->n - first), n = least(MLS_FIXED_BLOCK, columns->k - k);
         bool finite =
             job->source->row_stride == 1
-                ? mls_fixed_panel(job->kernels, job->source->dtype, x, job->source->col_stride, n_cols, n,
+                ? pack_lines(job->kernels, job->source->dtype, x, job->source->col_stride, n_cols, n,
                                   width, lines, to, scales)
                 : job->kernels->fixed->columns_fp16((const uint16_t *)(const void *)x,
                                                     job->source->row_stride, n, n_cols, width, to, scales);
@@ -131,8 +113,10 @@ static void pack_task(void *context, size_t panel, uint32_t thread)
 bool mls_fixed_pack(const struct mls_kernels *kernels, struct mls_pool *pool,
                     const struct mls_gemm_operand *source, size_t n, size_t k, void *ret)
 {
-    struct pack_job job = {
-        .kernels = kernels, .source = source, .columns = columns_at(kernels->fixed, n, k, ret), .pairs = ret};
+    struct pack_job job = {.kernels = kernels,
+                           .source = source,
+                           .columns = mls_fixed_columns_at(kernels->fixed, n, k, ret),
+                           .pairs = ret};
     job.scales = (float *)ret + (job.columns.scales - (const float *)ret);
     mls_pool_for(pool, pieces(n, job.columns.panel_cols), pack_task, &job);
     return !atomic_load_explicit(&job.not_finite, memory_order_relaxed);
@@ -152,7 +136,7 @@ struct job {
     const struct mls_kernels *kernels;
     const struct mls_gemm *gemm;
     struct plan plan;
-    struct columns columns;
+    struct mls_fixed_columns columns;
     int32_t *a;
     float *a_scales;
     uint8_t *scratch; /* of the threads */
@@ -162,8 +146,8 @@ struct job {
 static struct plan make_plan(const struct mls_fixed_kernels *kernels, const struct mls_gemm *gemm,
                              uint32_t threads)
 {
-    size_t panel_cols = mls_fixed_panel_cols(kernels);
-    struct plan plan = {.n_pairs = mls_fixed_pairs(gemm->k), .n_blocks = pieces(gemm->k, MLS_FIXED_BLOCK)};
+    size_t panel_cols = MLS_FIXED_VECTORS * kernels->lanes;
+    struct plan plan = {.n_pairs = mls_fixed_pairs(gemm->k), .n_blocks = mls_fixed_blocks(gemm->k)};
     plan.m_block = round_up(pieces(gemm->m, pieces(gemm->m, TASK_ROWS)), MLS_FIXED_ROWS);
     plan.n_block = round_up(pieces(gemm->n, pieces(gemm->n, TASK_COLS)), panel_cols);
     while (threads > 1 &&
@@ -184,10 +168,10 @@ static struct plan make_plan(const struct mls_fixed_kernels *kernels, const stru
     return plan;
 }
 
-/* Blocks of packed columns as fp32 panels, for mls_gemm; the context is a struct columns. */
+/* Blocks of packed columns as fp32 panels, for mls_gemm; the context is a struct mls_fixed_columns. */
 static void fill_fp32(const void *context, const struct mls_gemm_fill *part)
 {
-    const struct columns *columns = context;
+    const struct mls_fixed_columns *columns = context;
     for (size_t c = 0; c < part->n_cols; c++) {
         size_t col = part->col + c, panel = col / columns->panel_cols, in_panel = col % columns->panel_cols;
         size_t out_panel = c / part->panel_cols;
@@ -196,11 +180,12 @@ static void fill_fp32(const void *context, const struct mls_gemm_fill *part)
         float *to = part->panels + out_panel * part->panel_cols * part->n_k + c % part->panel_cols;
         for (size_t i = 0; i < part->n_k; i++) {
             size_t k = part->k + i, block = k / MLS_FIXED_BLOCK, in_block = k % MLS_FIXED_BLOCK;
-            int32_t pair =
-                pairs_at(columns, panel, block)[in_block / 2 * panel_width(columns, panel) + in_panel];
+            int32_t pair = mls_fixed_pairs_at(
+                columns, panel, block)[in_block / 2 * mls_fixed_width(columns, panel) + in_panel];
             int16_t half[2];
             memcpy(half, &pair, sizeof half);
-            to[i * out_width] = (float)half[in_block % 2] * scales_at(columns, panel, block)[in_panel];
+            to[i * out_width] =
+                (float)half[in_block % 2] * mls_fixed_scales_at(columns, panel, block)[in_panel];
         }
         size_t fill = c + 1 == part->n_cols ? out_width - c % part->panel_cols : 1; /* up to whole vectors */
         for (size_t i = 0; fill > 1 && i < part->n_k; i++)
@@ -208,7 +193,7 @@ static void fill_fp32(const void *context, const struct mls_gemm_fill *part)
     }
 }
 
-static struct mls_gemm fp32_gemm(const struct mls_gemm *gemm, const struct columns *columns)
+static struct mls_gemm fp32_gemm(const struct mls_gemm *gemm, const struct mls_fixed_columns *columns)
 {
     struct mls_gemm plain = *gemm;
     plain.b.form = MLS_GEMM_FILLED;
@@ -269,6 +254,7 @@ static void point_at_c(const struct job *job, const struct block *block, size_t 
         sums = (float *)gemm->c + at;
         stride = gemm->c_stride;
     }
+    tile->row_bias = NULL;
     tile->from = k_block ? sums : NULL;
     tile->from_stride = stride;
     tile->col_bias = gemm->col_bias ? gemm->col_bias + col : NULL;
@@ -280,16 +266,10 @@ static void point_at_c(const struct job *job, const struct block *block, size_t 
 static void multiply_block(const struct job *job, const struct block *block, size_t k_block)
 {
     const struct mls_fixed_kernels *kernels = job->kernels->fixed;
-    const struct columns *columns = &job->columns;
-    size_t k_pair = k_block * (MLS_FIXED_BLOCK / 2);
-    struct mls_fixed_tile tile = {.n_pairs = least(MLS_FIXED_BLOCK / 2, job->plan.n_pairs - k_pair)};
+    const struct mls_fixed_columns *columns = &job->columns;
     for (size_t col = block->n; col < block->n + block->n_cols; col += columns->panel_cols) {
-        size_t panel = col / columns->panel_cols;
-        tile.b = pairs_at(columns, panel, k_block);
-        tile.b_stride = panel_width(columns, panel);
-        tile.b_scales = scales_at(columns, panel, k_block);
-        tile.n_cols = least(columns->panel_cols, block->n + block->n_cols - col);
-        size_t vectors = pieces(tile.n_cols, kernels->lanes);
+        struct mls_fixed_tile tile;
+        size_t vectors = mls_fixed_tile_b(columns, kernels->lanes, col / columns->panel_cols, k_block, &tile);
         for (size_t row = block->m; row < block->m + block->n_rows; row += MLS_FIXED_ROWS) {
             size_t n_rows = least(MLS_FIXED_ROWS, block->m + block->n_rows - row);
             tile.a = job->a + (k_block * job->gemm->m + row) * MLS_FIXED_PAIRS;
@@ -326,7 +306,7 @@ void mls_fixed_run(const struct mls_kernels *kernels, struct mls_pool *pool, con
     struct job job = {.kernels = kernels,
                       .gemm = gemm,
                       .plan = make_plan(kernels->fixed, gemm, mls_pool_threads(pool)),
-                      .columns = columns_at(kernels->fixed, gemm->n, gemm->k, gemm->b.data),
+                      .columns = mls_fixed_columns_at(kernels->fixed, gemm->n, gemm->k, gemm->b.data),
                       .a = scratch};
     job.a_scales = (float *)(void *)((uint8_t *)scratch + job.plan.a_bytes);
     job.scratch = (uint8_t *)job.a_scales + job.plan.a_scale_bytes;

@@ -44,6 +44,8 @@ struct mls_fixed_tile {
 
 typedef void mls_fixed_tile_kernel(const struct mls_fixed_tile *tile);
 
+enum { MLS_FIXED_ONE = 4095 }; /* the integer that stands for probability 1 */
+
 struct mls_fixed_kernels {
     const char *name; /* for reports */
     bool pays;        /* faster than fp32 */
@@ -61,6 +63,13 @@ struct mls_fixed_kernels {
      */
     bool (*columns_fp16)(const uint16_t *x, size_t stride, size_t n, size_t n_cols, size_t width,
                          int32_t *ret, float *ret_scales);
+    /*
+     * n <= MLS_FIXED_BLOCK scores as weights: MLS_FIXED_ONE * 2^(t - *ret_max), rounded, with t = score *
+     * factor + mask and *ret_max the largest t; *ret_sum is the sum of the powers, NaN when a t is. An odd
+     * number is filled up with 0; scores are overwritten. mask: n numbers, or NULL; factor is positive.
+     */
+    void (*weights)(float *scores, size_t n, float factor, const float *mask, int16_t *ret, float *ret_max,
+                    float *ret_sum);
 };
 
 /* mls_fixed_bytes: what the packed columns of B take, a multiple of 64; SIZE_MAX when that is too much. */
@@ -83,24 +92,60 @@ size_t mls_fixed_scratch_bytes(const struct mls_kernels *kernels, const struct m
 void mls_fixed_run(const struct mls_kernels *kernels, struct mls_pool *pool, const struct mls_gemm *gemm,
                    void *scratch);
 
-/* ---- the layout of panels, shared by packing, products and attention
- * ------------------------------------------------------------- */
+/* ---- the layout of packed columns, shared by products and attention ---- */
+
+/* Pairs [panel][pair][width], then scales [block][columns, rounded up to lanes]. */
+struct mls_fixed_columns {
+    size_t n, n_round, k, panel_cols;
+    const int32_t *pairs;
+    const float *scales;
+};
+
+/* mls_fixed_columns_at: what mls_fixed_pack made at `packed`; NULL for sizes only. */
+struct mls_fixed_columns mls_fixed_columns_at(const struct mls_fixed_kernels *kernels, size_t n, size_t k,
+                                              const void *packed);
 
 static inline size_t mls_fixed_pairs(size_t k)
 {
     return (k + 1) / 2;
 }
 
-/* mls_fixed_panel_cols: columns of a full panel of B. */
-static inline size_t mls_fixed_panel_cols(const struct mls_fixed_kernels *kernels)
+static inline size_t mls_fixed_blocks(size_t k)
 {
-    return MLS_FIXED_VECTORS * kernels->lanes;
+    return (k + MLS_FIXED_BLOCK - 1) / MLS_FIXED_BLOCK;
 }
 
-/*
- * mls_fixed_panel: lines [n_lines][n <= MLS_FIXED_BLOCK terms] that lie `stride` elements apart as one block
- * of a panel, [pairs][width], with their scales; lines from n_lines to width are 0. `lines` takes width *
- * MLS_FIXED_BLOCK integers. False when a value is not finite.
- */
-bool mls_fixed_panel(const struct mls_kernels *kernels, enum mls_dtype dtype, const void *x, size_t stride,
-                     size_t n_lines, size_t n, size_t width, int16_t *lines, int32_t *ret, float *ret_scales);
+/* mls_fixed_width: columns of a panel, filling included. */
+static inline size_t mls_fixed_width(const struct mls_fixed_columns *columns, size_t panel)
+{
+    size_t left = columns->n_round - panel * columns->panel_cols;
+    return left < columns->panel_cols ? left : columns->panel_cols;
+}
+
+static inline const int32_t *mls_fixed_pairs_at(const struct mls_fixed_columns *columns, size_t panel,
+                                                size_t block)
+{
+    return columns->pairs + panel * columns->panel_cols * mls_fixed_pairs(columns->k) +
+           block * MLS_FIXED_PAIRS * mls_fixed_width(columns, panel);
+}
+
+static inline const float *mls_fixed_scales_at(const struct mls_fixed_columns *columns, size_t panel,
+                                               size_t block)
+{
+    return columns->scales + block * columns->n_round + panel * columns->panel_cols;
+}
+
+/* mls_fixed_tile_b: sets what a tile reads of one block of a panel of B, and its columns; returns their
+ * number of vectors. */
+static inline size_t mls_fixed_tile_b(const struct mls_fixed_columns *columns, size_t lanes, size_t panel,
+                                      size_t block, struct mls_fixed_tile *tile)
+{
+    size_t pairs = mls_fixed_pairs(columns->k) - block * MLS_FIXED_PAIRS;
+    tile->n_pairs = pairs < MLS_FIXED_PAIRS ? pairs : MLS_FIXED_PAIRS;
+    tile->b = mls_fixed_pairs_at(columns, panel, block);
+    tile->b_stride = mls_fixed_width(columns, panel);
+    tile->b_scales = mls_fixed_scales_at(columns, panel, block);
+    size_t left = columns->n - panel * columns->panel_cols;
+    tile->n_cols = left < columns->panel_cols ? left : columns->panel_cols;
+    return (tile->n_cols + lanes - 1) / lanes;
+}
