@@ -101,7 +101,7 @@ static inline void v_store_int16(int16_t *to, vi a)
 #define V_OWN_TAILS
 static inline __mmask16 first_lanes(size_t n)
 {
-    return n < V_LANES ? (__mmask16)((1u << n) - 1u) : (__mmask16)0xffff;
+    return (__mmask16)(n < V_LANES ? (1u << n) - 1u : 0xffffu);
 }
 static inline vf v_load_tail(const float *from, size_t n)
 {
