@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "base/checked.h"
 #include "base/cursor.h"
 
 #define SENTINEL 0xdeadbeefu
@@ -92,9 +93,8 @@ static enum mls_status check_record(const struct record *record, struct mls_byte
                         "cannot read a weight: %s holds %" PRIu64
                         " bytes of it, the program declares %s, which has %zu",
                         path, record->size_bytes, text, expected);
-    unsigned bits = mls_dtype_bits(type->dtype);
-    uint64_t padding = (8 - (uint64_t)mls_type_elems(type) % 8 * bits % 8) % 8;
-    if (bits < 8 && record->padding_bits != padding)
+    uint64_t padding = blob_padding_bits(type);
+    if (mls_dtype_bits(type->dtype) < 8 && record->padding_bits != padding)
         return mls_fail_because(reterr, MLS_ERR_BLOB_SIZE, MLS_CAUSE_BLOB_PADDING,
                                 "cannot read a weight: %s states %" PRIu64
                                 " bits of padding, %s has %" PRIu64,
@@ -105,6 +105,76 @@ static enum mls_status check_record(const struct record *record, struct mls_byte
                         " lie past the end of %s (%zu bytes)",
                         record->size_bytes, record->offset, path, file.size_bytes);
     return MLS_OK;
+}
+
+uint32_t blob_dtype_number(enum mls_dtype dtype)
+{
+    for (uint32_t i = 1; i < sizeof record_dtypes / sizeof *record_dtypes; i++)
+        if (record_dtypes[i] == dtype)
+            return i;
+    return 0;
+}
+
+uint64_t blob_padding_bits(const struct mls_type *type)
+{
+    unsigned bits = mls_dtype_bits(type->dtype);
+    return (8 - (uint64_t)mls_type_elems(type) % 8 * bits % 8) % 8;
+}
+
+enum mls_status blob_find(struct mls_bytes file, const char *path, uint64_t offset, struct blob_record *ret_record,
+                          struct mls_error *reterr)
+{
+    struct record record = {0};
+    enum mls_status status = check_header(file, path, reterr);
+    if (!status)
+        status = read_record(file, path, offset, &record, reterr);
+    if (status)
+        return status;
+    if (record.offset > file.size_bytes || record.size_bytes > file.size_bytes - record.offset)
+        return mls_fail(reterr, MLS_ERR_BLOB_TRUNCATED,
+                        "cannot read a weight: %" PRIu64 " bytes at byte %" PRIu64
+                        " lie past the end of %s (%zu bytes)",
+                        record.size_bytes, record.offset, path, file.size_bytes);
+    *ret_record = (struct blob_record){.dtype_number = record.dtype,
+                                       .padding_bits = record.padding_bits,
+                                       .data = {file.data + record.offset, record.size_bytes}};
+    return MLS_OK;
+}
+
+bool blob_place(size_t *size_bytes, size_t data_bytes, uint64_t *ret_offset)
+{
+    size_t offset, end, next;
+    offset = *size_bytes ? *size_bytes : RECORD_BYTES;
+    if (!mls_add_size(offset, RECORD_BYTES, &end) || !mls_add_size(end, data_bytes, &end) ||
+        !mls_align_up(end, RECORD_BYTES, &next))
+        return false;
+    *ret_offset = offset;
+    *size_bytes = next;
+    return true;
+}
+
+static void put_le(uint8_t *bytes, uint64_t value, unsigned n_bytes)
+{
+    for (unsigned i = 0; i < n_bytes; i++)
+        bytes[i] = (uint8_t)(value >> (8 * i));
+}
+
+void blob_put_header(uint8_t *file, uint32_t n_records)
+{
+    put_le(file, n_records, 4);
+    put_le(file + 4, VERSION, 4);
+}
+
+void blob_put_record(uint8_t *file, uint64_t offset, const struct blob_record *record)
+{
+    uint8_t *head = file + offset;
+    put_le(head, SENTINEL, 4);
+    put_le(head + 4, record->dtype_number, 4);
+    put_le(head + 8, record->data.size_bytes, 8);
+    put_le(head + 16, offset + RECORD_BYTES, 8);
+    put_le(head + 24, record->padding_bits, 8);
+    if (record->data.size_bytes)
+        memcpy(head + RECORD_BYTES, record->data.data, record->data.size_bytes);
 }
 
 enum mls_status blob_read(struct mls_bytes file, const char *path, uint64_t offset,

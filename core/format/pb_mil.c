@@ -271,7 +271,7 @@ static enum mls_status read_opset(const char *text, uint32_t *ret_opset, struct 
     return status;
 }
 
-static const Pb__Block *find_body(const Pb__Function *message)
+const Pb__Block *pb_find_body(const Pb__Function *message)
 {
     for (size_t i = 0; i < message->n_block_specializations; i++) {
         if (strcmp(message->block_specializations[i]->key, message->opset) == 0)
@@ -296,7 +296,7 @@ static enum mls_status read_function(struct program_reader *reader, const Pb__Fu
     enum mls_status status = read_opset(message->opset, &function.opset, reterr);
     if (status)
         return status;
-    const Pb__Block *body = find_body(message);
+    const Pb__Block *body = pb_find_body(message);
     if (!body || body->n_inputs)
         return mls_fail(reterr, MLS_ERR_PROGRAM_INVALID,
                         "cannot read the program: function %s has no body for opset %s", function.name,
@@ -317,15 +317,14 @@ static enum mls_status read_function(struct program_reader *reader, const Pb__Fu
     return status;
 }
 
-static enum mls_status order_functions(struct program_reader *reader, const Pb__Program *message,
-                                       const char *const *names, size_t n_names,
-                                       struct program_function **ret_order, struct mls_error *reterr)
+enum mls_status pb_order_functions(struct mls_arena *arena, const Pb__Program *message, const char *const *names,
+                                   size_t n_names, struct program_function **ret_order, struct mls_error *reterr)
 {
     size_t n = message->n_functions;
     if (n > MLS_LIMIT_FUNCTIONS)
         return mls_fail(reterr, MLS_ERR_LIMIT, "cannot read the program: it has more than %d functions",
                         MLS_LIMIT_FUNCTIONS);
-    struct program_function *order = MLS_NEW_ARRAY(reader->arena, n, struct program_function);
+    struct program_function *order = MLS_NEW_ARRAY(arena, n, struct program_function);
     if (!order)
         return program_no_memory(reterr);
     for (size_t i = 0; i < n; i++)
@@ -340,7 +339,7 @@ enum mls_status pb_read_program(struct program_reader *reader, const Pb__Program
 {
     program_begin(reader);
     struct program_function *order = NULL;
-    enum mls_status status = order_functions(reader, message, names, n_names, &order, reterr);
+    enum mls_status status = pb_order_functions(reader->arena, message, names, n_names, &order, reterr);
     if (status)
         return status;
     struct mls_function *functions = MLS_NEW_ARRAY(reader->arena, message->n_functions, struct mls_function);

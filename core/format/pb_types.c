@@ -13,6 +13,14 @@ static const enum mls_dtype dtypes[] = {
 
 enum { DTYPE_FP8_E4M3FN = 40, DTYPE_FP8_E5M2 = 41 };
 
+int32_t pb_dtype_number(enum mls_dtype dtype)
+{
+    for (size_t i = 1; i < sizeof dtypes / sizeof *dtypes; i++)
+        if (dtypes[i] == dtype)
+            return (int32_t)i;
+    return 0;
+}
+
 static enum mls_status invalid(struct mls_error *reterr, const char *reason)
 {
     return mls_fail(reterr, MLS_ERR_PROGRAM_INVALID, "cannot read a type: %s", reason);

@@ -1,5 +1,8 @@
 #include "format/pb_wire.h"
 
+#include <string.h>
+
+#include "base/checked.h"
 #include "base/cursor.h"
 #include "base/limits.h"
 #include "format/spec.h"
@@ -16,7 +19,7 @@ enum {
 
 enum { WIRE_VARINT = 0, WIRE_64 = 1, WIRE_BYTES = 2, WIRE_32 = 5 };
 
-enum { FIELD_VERSION = 1, FIELD_DESCRIPTION = 2, FIELD_IS_UPDATABLE = 10 };
+enum { FIELD_VERSION = 1, FIELD_DESCRIPTION = 2, FIELD_IS_UPDATABLE = 10, FIELD_PROGRAM = 502 };
 
 /* ---- Walking --------------------------------------------------------------------------------- */
 
@@ -215,4 +218,48 @@ enum mls_status pb_unpack(const ProtobufCMessageDescriptor *descriptor, struct m
         return broken((size_t)(message.data - spec.data), reterr);
     *ret_message = unpacked;
     return MLS_OK;
+}
+
+/* ---- Writing --------------------------------------------------------------------------------- */
+
+enum { VARINT_BYTES_MAX = 10 };
+
+static size_t put_varint(uint8_t *ret_bytes, uint64_t value)
+{
+    size_t n = 0;
+    do {
+        ret_bytes[n++] = (uint8_t)((value & 0x7f) | (value > 0x7f ? 0x80 : 0));
+        value >>= 7;
+    } while (value);
+    return n;
+}
+
+struct mls_bytes pb_envelope_write(struct mls_bytes spec, int32_t version, const ProtobufCMessage *program,
+                                   struct mls_arena *arena)
+{
+    size_t program_bytes = protobuf_c_message_get_packed_size(program), capacity;
+    if (!mls_add_size(spec.size_bytes, program_bytes, &capacity) ||
+        !mls_add_size(capacity, 4 * VARINT_BYTES_MAX, &capacity))
+        return (struct mls_bytes){NULL, 0};
+    uint8_t *bytes = mls_arena_alloc(arena, capacity, ALIGN);
+    if (!bytes)
+        return (struct mls_bytes){NULL, 0};
+    size_t at = put_varint(bytes, FIELD_VERSION << 3 | WIRE_VARINT);
+    at += put_varint(bytes + at, (uint64_t)version);
+    struct mls_cursor cursor = mls_cursor_over(spec.data, spec.size_bytes);
+    struct field field;
+    while (mls_cursor_left(&cursor)) {
+        size_t start = cursor.at;
+        if (!read_field_head(&cursor, &field))
+            break;
+        mls_cursor_take(&cursor, field.bytes.size_bytes);
+        if (field.number == FIELD_VERSION || field.number == FIELD_PROGRAM)
+            continue;
+        memcpy(bytes + at, spec.data + start, cursor.at - start);
+        at += cursor.at - start;
+    }
+    at += put_varint(bytes + at, FIELD_PROGRAM << 3 | WIRE_BYTES);
+    at += put_varint(bytes + at, program_bytes);
+    at += protobuf_c_message_pack(program, bytes + at);
+    return (struct mls_bytes){bytes, at};
 }

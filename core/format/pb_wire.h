@@ -37,3 +37,10 @@ bool pb_memory_keeps(size_t size_bytes);
 enum mls_status pb_unpack(const ProtobufCMessageDescriptor *descriptor, struct mls_bytes message,
                           struct mls_bytes spec, struct pb_memory *memory, ProtobufCMessage **ret_message,
                           struct mls_error *reterr);
+
+/*
+ * pb_envelope_write: the outermost message with another version and another program, everything else as it was, into
+ * `arena`. No data when out of memory.
+ */
+struct mls_bytes pb_envelope_write(struct mls_bytes spec, int32_t version, const ProtobufCMessage *program,
+                                   struct mls_arena *arena);

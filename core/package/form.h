@@ -42,6 +42,7 @@ struct mls_package {
     const char *preferred_name; /* "Name.mlpackage" */
     struct package_mapping *mappings;
     struct secret *secret; /* decrypted bytes, or NULL */
+    struct mls_package *source; /* a reference to the package that entries are borrowed from, or NULL */
     struct mls_package_info info;
     pthread_mutex_t hash_mutex; /* guards sha256_hex */
     char sha256_hex[65];

@@ -89,6 +89,7 @@ void mls_package_release(struct mls_package *package)
     free(package->empty_folders);
     if (package->entry_arena != package->arena)
         mls_arena_free(package->entry_arena);
+    mls_package_release(package->source);
     mls_arena_free(package->arena);
     pthread_mutex_destroy(&package->hash_mutex);
     free(package);

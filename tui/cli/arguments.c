@@ -9,7 +9,7 @@
 #define ALL UINT32_MAX
 #define RUNNING (ON(run) | ON(profile) | ON(screen) | ON(diagnose) | ON(compare) | ON(record))
 #define PLANNING (RUNNING | ON(inspect) | ON(plan))
-#define LOADING PLANNING
+#define LOADING (PLANNING | ON(compress))
 #define OPENING (LOADING | ON(seal) | ON(compile))
 #define PLACING (ON(plan) | ON(profile) | ON(diagnose) | ON(screen) | ON(record))
 

@@ -80,13 +80,19 @@ static enum mls_status parse_shape(const char *text, struct mls_shape *ret_shape
     return MLS_ERR_USAGE;
 }
 
+/* Options whose value is NAME=VALUE. */
+static bool is_pair(enum option option)
+{
+    return option == OPTION_BLOB || option == OPTION_INPUT || option == OPTION_SHAPE;
+}
+
 static enum mls_status read_pairs(const struct arguments *arguments, struct opened *opened,
                                   struct mls_error *reterr)
 {
     struct mls_loader_options *options = &opened->options;
     size_t bytes = 1;
     for (size_t i = 0; i < arguments->n_given; i++)
-        bytes += option_rows[arguments->given[i].option].repeat ? strlen(arguments->given[i].value) + 1 : 0;
+        bytes += is_pair(arguments->given[i].option) ? strlen(arguments->given[i].value) + 1 : 0;
     opened->texts = calloc(bytes, 1);
     opened->blobs = calloc(count_given(arguments, OPTION_BLOB) + 1, sizeof *opened->blobs);
     opened->inputs = calloc(count_given(arguments, OPTION_INPUT) + 1, sizeof *opened->inputs);
@@ -98,7 +104,7 @@ static enum mls_status read_pairs(const struct arguments *arguments, struct open
     for (size_t i = 0; !status && i < arguments->n_given; i++) {
         const struct given *given = &arguments->given[i];
         const char *name, *value;
-        if (!option_rows[given->option].repeat || (status = cut(given, &texts, &name, &value, reterr)))
+        if (!is_pair(given->option) || (status = cut(given, &texts, &name, &value, reterr)))
             continue;
         if (given->option == OPTION_BLOB) {
             opened->blobs[options->n_blobs++] = (struct mls_blob_argument){.key = name, .file = value};
@@ -199,8 +205,10 @@ enum mls_status open_model(struct opened *opened, enum mls_loader_goal goal, str
     enum mls_status status = mls_loader_run(opened->loader, reterr);
     interrupt_watch(NULL, NULL);
     opened->loaded = mls_loader_result(opened->loader);
-    mls_key_free(opened->key);
-    opened->key = NULL;
+    if (!opened->keeps_key) {
+        mls_key_free(opened->key);
+        opened->key = NULL;
+    }
     if (mls_status_exit_code(status) == mls_status_exit_code(MLS_ERR_SPEC_INVALID))
         add_diagnosis(opened->loaded, reterr);
     return status;

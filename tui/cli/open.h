@@ -8,6 +8,7 @@
 struct opened {
     struct mls_loader_options options;
     struct mls_key *key;
+    bool keeps_key; /* open_model leaves the key: something is to be sealed with it */
     struct mls_blob_argument *blobs;
     struct mls_input_argument *inputs;
     struct mls_shape_argument *shapes;
@@ -23,7 +24,7 @@ enum mls_status open_options(const struct arguments *arguments, struct opened *r
 
 /*
  * open_model: loads as far as `goal`. On failure ret_opened->loaded still shows what was opened, and an error
- * without a hint gets the fix that the diagnosis knows. The key is wiped when it returns.
+ * without a hint gets the fix that the diagnosis knows. The key is wiped when it returns, unless keeps_key.
  */
 enum mls_status open_model(struct opened *opened, enum mls_loader_goal goal, struct mls_error *reterr);
 

@@ -27,45 +27,12 @@ static const char *find_compression(const char *type)
     return strncmp(type, "constexpr_", 10) ? NULL : "compressed";
 }
 
-/* The users of every value, as one array with a beginning for each value. */
-static bool index_users(const struct mls_program *program, struct weights *weights)
-{
-    weights->first_user = calloc((size_t)program->n_values + 2, sizeof *weights->first_user);
-    if (!weights->first_user)
-        return false;
-    uint32_t *first = weights->first_user;
-    size_t total = 0;
-    for (int pass = 0; pass < 2; pass++) {
-        for (uint32_t i = 0; i < program->n_ops; i++) {
-            const struct mls_op *op = &program->ops[i];
-            for (uint32_t j = 0; j < op->n_arguments; j++) {
-                for (uint32_t k = 0; k < op->arguments[j].n_values; k++) {
-                    uint32_t value = op->arguments[j].values[k].i;
-                    if (pass)
-                        weights->users[first[value + 1]++] = (mls_op_id){i};
-                    else
-                        first[value + 2]++;
-                    total++;
-                }
-            }
-        }
-        if (pass)
-            break;
-        weights->users = calloc(total ? total : 1, sizeof *weights->users);
-        if (!weights->users)
-            return false;
-        for (uint32_t i = 2; i < program->n_values + 2; i++)
-            first[i] += first[i - 1];
-    }
-    return true;
-}
-
 /* Whether the value is only a part that other weights are made of. */
 static bool is_part(const struct mls_program *program, const struct weights *weights, mls_value_id value)
 {
-    uint32_t first = weights->first_user[value.i], end = weights->first_user[value.i + 1];
+    uint32_t first = weights->users.first[value.i], end = weights->users.first[value.i + 1];
     for (uint32_t i = first; i < end; i++)
-        if (!find_compression(program->ops[weights->users[i].i].type))
+        if (!find_compression(program->ops[weights->users.users[i].i].type))
             return false;
     return end > first;
 }
@@ -115,7 +82,7 @@ bool weights_collect(const struct mls_program *program, mls_function_id function
 {
     struct weights *weights = ret_weights;
     *weights = (struct weights){.list = calloc(program->n_ops ? program->n_ops : 1, sizeof *weights->list)};
-    if (!weights->list || !index_users(program, weights))
+    if (!weights->list || !mls_users_create(program, &weights->users))
         return false;
     for (uint32_t i = 0; i < program->n_ops; i++) {
         const struct mls_op *op = &program->ops[i];
@@ -123,9 +90,9 @@ bool weights_collect(const struct mls_program *program, mls_function_id function
         if (op->function.i != function.i || !op->n_outputs || is_part(program, weights, op->outputs[0]) ||
             !describe(program, op, weight))
             continue;
-        uint32_t first = weights->first_user[op->outputs[0].i];
-        weight->users = weights->users + first;
-        weight->n_users = weights->first_user[op->outputs[0].i + 1] - first;
+        uint32_t first = weights->users.first[op->outputs[0].i];
+        weight->users = weights->users.users + first;
+        weight->n_users = weights->users.first[op->outputs[0].i + 1] - first;
         weights->bytes += weight->bytes;
         int64_t elems = mls_type_elems(&weight->type);
         weights->parameters += elems > 0 ? (uint64_t)elems : 0;
@@ -137,6 +104,5 @@ bool weights_collect(const struct mls_program *program, mls_function_id function
 void weights_done(struct weights *weights)
 {
     free(weights->list);
-    free(weights->users);
-    free(weights->first_user);
+    mls_users_free(&weights->users);
 }

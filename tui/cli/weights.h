@@ -19,8 +19,7 @@ struct weights {
     size_t n;
     uint64_t bytes;
     uint64_t parameters;  /* elements as the users see them */
-    mls_op_id *users;     /* memory of all user lists */
-    uint32_t *first_user; /* by value: where its users begin; one more for the end */
+    struct mls_users users; /* memory of all user lists */
 };
 
 /* weights_collect: all weights of a function in file order. False when out of memory; free with weights_done

@@ -195,6 +195,17 @@ enum mls_status mls_model_function(const struct mls_model *model, const char *na
 /* mls_program_argument: the argument called `name`, or NULL. */
 const struct mls_argument *mls_op_argument(const struct mls_op *op, const char *name);
 
+/* Who uses each value: the operations users[first[v]] up to users[first[v + 1]], in order; one that uses it twice stands
+ * there twice. Outputs of blocks are not among them. */
+struct mls_users {
+    mls_op_id *users;
+    uint32_t *first;
+};
+
+/* mls_users_create: false when out of memory; the caller frees with mls_users_free, after failures too. */
+bool mls_users_create(const struct mls_program *program, struct mls_users *ret_users);
+void mls_users_free(struct mls_users *users);
+
 /* mls_system_for_spec / _opset: "iOS 16, macOS 13" for a specification version or opset; "unknown system" otherwise; static. */
 const char *mls_system_for_spec(int32_t spec_version);
 const char *mls_system_for_opset(uint32_t opset);

@@ -145,3 +145,11 @@ const char *mls_package_hash(struct mls_package *package);
  */
 enum mls_status mls_package_seal(const struct mls_package *package, const struct mls_key *key, const char *out_path,
                                  struct mls_error *reterr);
+
+/*
+ * mls_package_write: writes the entries as a folder. Written beside `out_path` and renamed, so that it is whole or absent;
+ * with `overwrite`, a package that stands there is replaced. USAGE when something else is in the way, and for content of a
+ * sealed package, which is never written plain.
+ */
+enum mls_status mls_package_write(const struct mls_package *package, const char *out_path, bool overwrite,
+                                  struct mls_error *reterr);

@@ -150,3 +150,14 @@ size_t mls_expand_bits(const uint8_t *mask, size_t first, size_t n, const void *
         return expand_16(mask, first, n, values, ret);
     return expand_32(mask, first, n, values, ret);
 }
+
+void mls_pack_bits(const uint8_t *elements, unsigned bits, size_t n, uint8_t *ret_packed)
+{
+    for (size_t i = 0; i < n; i += GROUP) {
+        size_t part = n - i < GROUP ? n - i : GROUP;
+        uint64_t word = 0;
+        for (size_t j = 0; j < part; j++)
+            word |= (uint64_t)elements[i + j] << (j * bits);
+        memcpy(ret_packed + i / GROUP * bits, &word, (part * bits + 7) / 8);
+    }
+}

@@ -13,6 +13,9 @@
  */
 void mls_unpack_bits(const uint8_t *packed, unsigned bits, size_t first, size_t n, uint8_t *ret);
 
+/* mls_pack_bits: n elements below 2^bits, one a byte, packed in that way; unused bits of the last byte are 0. */
+void mls_pack_bits(const uint8_t *elements, unsigned bits, size_t n, uint8_t *ret_packed);
+
 /* mls_pack_nibbles: n bytes of 0 … 15 as 4-bit elements; an odd last one leaves the high bits 0. */
 void mls_pack_nibbles(const uint8_t *nibbles, size_t n, uint8_t *ret_packed);
 

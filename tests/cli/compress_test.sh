@@ -1,0 +1,76 @@
+#!/bin/bash
+# mlscope compress on the demo model: every method writes a package that runs, has the size that was reported, and classifies;
+# a sealed model stays sealed; what does not fit is refused and leaves nothing behind.
+set -u
+demo=tests/demo
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+failed=0
+fail() {
+    echo "FAILED: $1" >&2
+    failed=1
+}
+
+check() { # stored as, arguments
+    local stored=$1
+    shift
+    "$MLSCOPE" compress $demo/digits.mlpackage -o "$work/out.mlpackage" --force --json "$@" >"$work/report.json" ||
+        { fail "compress $*"; return; }
+    "$MLSCOPE" inspect "$work/out.mlpackage" --json >"$work/inspect.json" || fail "inspect after $*"
+    grep -q "\"stored_as\": \"$stored\"" "$work/inspect.json" || fail "$*: no weight is stored as $stored"
+    "$MLSCOPE" run "$work/out.mlpackage" --random-seed 3 --output-dir "$work/run" >/dev/null || fail "run after $*"
+}
+
+check palettized --palettize 4
+check palettized --palettize 6 --mode uniform
+check palettized --palettize 4 --group-size 4
+check palettized --palettize 3
+check palettized --palettize 4 --cluster-dim 2
+check quantized --palettize 4 --per-channel-scale
+check quantized --quantize int8
+check quantized --quantize uint8 --mode linear --granularity per_tensor
+check quantized --quantize int4 --block-size 8 --target iOS18
+check pruned --prune 0.75
+check pruned --prune 2:4
+check pruned --prune-threshold 0.05
+check pruned --prune 0.5 --palettize 4
+check pruned --prune 0.5 --quantize int8
+check palettized --palettize 4 --quantize int8 --granularity per_tensor
+check quantized --quantize int8 --palettize 4
+
+# what is refused says why and writes nothing
+refuse() { # exit code, text, arguments
+    local code=$1 text=$2
+    shift 2
+    rm -rf "$work/none"
+    "$MLSCOPE" compress "$@" -o "$work/none" >/dev/null 2>"$work/error"
+    [ $? = "$code" ] || fail "compress $*: not exit code $code"
+    grep -q -- "$text" "$work/error" || fail "compress $*: the error does not say '$text': $(cat "$work/error")"
+    [ ! -e "$work/none" ] || fail "compress $* left something"
+}
+refuse 2 "no method" $demo/digits.mlpackage
+refuse 2 "5" $demo/digits.mlpackage --palettize 5
+refuse 2 "before any method" $demo/digits.mlpackage --granularity per_tensor --palettize 4
+refuse 2 "iOS 18" $demo/digits.mlpackage --palettize 4 --group-size 4 --target iOS16
+refuse 2 "granularity" $demo/digits.mlpackage --palettize 4 --granularity per_block
+printf 'config_type: OpPalettizerConfig\nglobal_config:\n  nbits: 4\n  bits: 4\n' >"$work/wrong.yaml"
+refuse 2 "line 4: bits" $demo/digits.mlpackage --config "$work/wrong.yaml"
+"$MLSCOPE" compress $demo/digits.mlpackage -o "$work/out.mlpackage" --palettize 4 2>/dev/null && fail "overwrites without --force"
+
+# a configuration file is the same as options
+printf 'config_type: OpPalettizerConfig\nglobal_config:\n  mode: kmeans\n  nbits: 4\nop_type_configs:\n  linear: null\n' >"$work/right.yaml"
+"$MLSCOPE" compress $demo/digits.mlpackage -o "$work/a.mlpackage" --config "$work/right.yaml" --quiet || fail "--config"
+"$MLSCOPE" compress $demo/digits.mlpackage -o "$work/b.mlpackage" --palettize 4 --skip linear --quiet || fail "--skip"
+cmp -s "$work"/{a,b}.mlpackage/Data/com.apple.CoreML/weights/weight.bin || fail "--config and options differ"
+
+# sealed stays sealed
+"$MLSCOPE" compress $demo/digits.sealed --key-file $demo/digits.key -o "$work/out.sealed" --palettize 4 --quiet || fail "sealed"
+"$MLSCOPE" compress $demo/digits.mlpackage -o "$work/plain.mlpackage" --palettize 4 --quiet || fail "plain"
+"$MLSCOPE" run "$work/out.sealed" 2>/dev/null --output-dir "$work/none" && fail "sealed output opens without its key"
+"$MLSCOPE" run "$work/out.sealed" --key-file $demo/digits.key --random-seed 1 --output-dir "$work/s" >/dev/null || fail "run sealed"
+"$MLSCOPE" run "$work/plain.mlpackage" --random-seed 1 --output-dir "$work/p" >/dev/null || fail "run plain"
+diff -r "$work/s" "$work/p" >/dev/null || fail "sealed and plain results differ"
+[ -z "$(ls "$work" | grep -E 'part|old')" ] || fail "unfinished files are left: $(ls "$work")"
+
+[ $failed = 0 ] && echo "compress works on the demo model"
+exit $failed
