@@ -24,6 +24,7 @@ static enum mls_status infer_linear_codes(const struct mls_op_call *call, struct
 
 struct job {
     const uint8_t *codes;
+    bool is_signed;
     const struct mls_tensor *scale, *bias;
     size_t n_channels, n_inner;
     float *out;
@@ -39,7 +40,7 @@ static void expand_row(void *context, size_t row, uint32_t thread)
     const uint8_t *codes = job->codes + row * job->n_inner;
     float *out = job->out + row * job->n_inner;
     for (size_t i = 0; i < job->n_inner; i++)
-        out[i] = scale * (float)codes[i] + bias;
+        out[i] = scale * (float)(job->is_signed ? (int8_t)codes[i] : codes[i]) + bias;
 }
 
 static enum mls_status run_linear_codes(struct mls_op_call *call, struct mls_op_env *env)
@@ -55,6 +56,7 @@ static enum mls_status run_linear_codes(struct mls_op_call *call, struct mls_op_
     if (!n)
         return MLS_OK;
     struct job job = {.codes = codes->data,
+                      .is_signed = type->dtype == MLS_INT8,
                       .scale = mls_op_in(call, SCALE),
                       .bias = mls_op_in(call, BIAS),
                       .n_channels = n_channels,
@@ -68,7 +70,7 @@ static const struct mls_op_row rows[] = {
     {.name = "constexpr_nn_linear",
      .since = 5,
      .flags = MLS_OP_CONSTEXPR,
-     .params = {[CODES] = {"codes", MLS_DTYPE_BIT(MLS_UINT8), MLS_PARAM_CONST, 0},
+     .params = {[CODES] = {"codes", MLS_DTYPE_BIT(MLS_UINT8) | MLS_DTYPE_BIT(MLS_INT8), MLS_PARAM_CONST, 0},
                 [SCALE] = {"scale", MLS_DTYPE_BIT(MLS_FP32), MLS_PARAM_CONST, 0},
                 [BIAS] = {"bias", MLS_DTYPE_BIT(MLS_FP32), MLS_PARAM_CONST, 0},
                 [AXIS] = {"axis", MLS_T_I32, MLS_PARAM_CONST, 0}},

@@ -60,6 +60,8 @@ static enum mls_status read_output_shape(const struct mls_op_call *call, struct 
         return mls_op_fail(call, reterr, MLS_ERR_OP_ARGUMENT,
                            "parameter \"output_shape\" must hold %u integers", type->rank);
     for (unsigned i = 0; i < type->rank; i++) {
+        if (i < 2 && shape[i] == 0) /* as it is: layers of networks state the spatial dimensions only */
+            continue;
         bool fixed = i < 2 && type->dims[i] != MLS_DIM_UNKNOWN;
         if (fixed ? shape[i] != type->dims[i] : shape[i] < (i < 2 ? 0 : 1))
             return mls_op_fail(call, reterr, MLS_ERR_OP_ARGUMENT,

@@ -1,10 +1,7 @@
 /* nn_move.c: cropping and padding of layers of networks, for which MIL has no operation. */
-#include <math.h>
 #include <string.h>
 
-#include "kernels/convert/convert.h"
 #include "ops/copy.h"
-#include "ops/elementwise.h"
 #include "ops/op_family.h"
 
 /* ---- nn_crop_like: the last two dimensions of x from an offset on, as many as `like` has --------------- */
@@ -108,40 +105,6 @@ static enum mls_status run_nn_pad_to(struct mls_op_call *call, struct mls_op_env
     return MLS_OK;
 }
 
-/* ---- nn_asinh, nn_acosh -------------------------------------------------------------------------------- */
-
-struct arc_job {
-    float (*function)(float);
-    const float *x;
-    float *y;
-};
-
-static void arc_chunk(void *context, size_t first, size_t n)
-{
-    const struct arc_job *job = context;
-    for (size_t i = first; i < first + n; i++)
-        job->y[i] = job->function(job->x[i]);
-}
-
-static enum mls_status run_arc(struct mls_op_call *call, struct mls_op_env *env, float (*function)(float))
-{
-    const struct mls_tensor *x = mls_op_in(call, X);
-    struct arc_job job = {.function = function, .x = x->data, .y = mls_op_out(call, 0)->data};
-    call->kernel = "arc_fp32";
-    mls_chunks_for(env->pool, (size_t)mls_type_elems(&x->type), arc_chunk, &job);
-    return MLS_OK;
-}
-
-static enum mls_status run_nn_asinh(struct mls_op_call *call, struct mls_op_env *env)
-{
-    return run_arc(call, env, asinhf);
-}
-
-static enum mls_status run_nn_acosh(struct mls_op_call *call, struct mls_op_env *env)
-{
-    return run_arc(call, env, acoshf);
-}
-
 #define T_FP32 MLS_DTYPE_BIT(MLS_FP32)
 
 static const struct mls_op_row rows[] = {
@@ -159,20 +122,6 @@ static const struct mls_op_row rows[] = {
                 [VALUE] = {"constant_val", T_FP32, MLS_PARAM_CONST, 0}},
      .infer = infer_nn_pad_to,
      .run = run_nn_pad_to},
-    {.name = "nn_asinh",
-     .since = 5,
-     .flags = MLS_OP_INPLACE,
-     .params = {[X] = {"x", T_FP32, 0, 0}},
-     .infer = mls_infer_same,
-     .flops = mls_flops_elementwise,
-     .run = run_nn_asinh},
-    {.name = "nn_acosh",
-     .since = 5,
-     .flags = MLS_OP_INPLACE,
-     .params = {[X] = {"x", T_FP32, 0, 0}},
-     .infer = mls_infer_same,
-     .flops = mls_flops_elementwise,
-     .run = run_nn_acosh},
 };
 
 MLS_OP_FAMILY_DEFINE(nn_move, rows);

@@ -4,7 +4,7 @@
 #include "ops/copy.h"
 #include "ops/op_family.h"
 
-enum { X, SECOND, N_ONES };
+enum { X, SECOND, N_ONES, MAPPED = N_ONES };
 
 static enum mls_status run_nn_view(struct mls_op_call *call, struct mls_op_env *env)
 {
@@ -100,24 +100,29 @@ static enum mls_status infer_nn_unbatch(const struct mls_op_call *call, struct m
     return MLS_OK;
 }
 
-/* nn_unmap: [sequence, channel, height, width] as rank 1 or 3 where the sequence has one element, else as
- * rank 5. */
+/*
+ * nn_unmap: what a model gives of a blob: the shape that its description states, where that has as many
+ * elements and another rank. Else, of a blob that is `mapped`, [sequence, channel, height, width], rank 3
+ * where the sequence has one element, or rank 5.
+ */
 static enum mls_status infer_nn_unmap(const struct mls_op_call *call, struct mls_error *reterr)
 {
+    (void)reterr;
     const struct mls_type *x = &mls_op_in(call, X)->type;
-    int64_t wanted = mls_op_int(call, SECOND, 0);
     struct mls_type type = {.dtype = x->dtype, .rank = MLS_RANK_UNKNOWN};
-    if (x->rank != 4 && x->rank != MLS_RANK_UNKNOWN)
-        return too_low(call, reterr);
-    if (x->rank == 4 && mls_type_is_static(x)) {
-        bool vector = x->dims[0] == 1 && x->dims[2] == 1 && x->dims[3] == 1;
-        if (wanted == 1 && vector)
-            type = mls_type_tensor(x->dtype, 1, x->dims + 1);
-        else if (x->dims[0] == 1 && wanted != 5)
-            type = mls_type_tensor(x->dtype, 3, x->dims + 1);
-        else
-            type = mls_type_tensor(x->dtype, 5,
-                                   (const int64_t[]){x->dims[0], 1, x->dims[1], x->dims[2], x->dims[3]});
+    if (mls_type_is_static(x)) {
+        struct mls_type stated = {.dtype = x->dtype};
+        int n = mls_op_ints(call, SECOND, stated.dims, MLS_RANK_MAX);
+        stated.rank = (uint8_t)(n > 0 ? n : 0);
+        type = *x;
+        if (n > 0 && n != x->rank && mls_type_elems(&stated) == mls_type_elems(x))
+            type = stated;
+        else if (mls_op_bool(call, MAPPED, false) && x->rank == 4 && n != 4)
+            type =
+                x->dims[0] == 1 && n != 5
+                    ? mls_type_tensor(x->dtype, 3, x->dims + 1)
+                    : mls_type_tensor(x->dtype, 5,
+                                      (const int64_t[]){x->dims[0], 1, x->dims[1], x->dims[2], x->dims[3]});
     }
     mls_op_out(call, 0)->type = type;
     return MLS_OK;
@@ -171,7 +176,7 @@ static const struct mls_op_row rows[] = {
     VIEW(nn_collapse, INT("axis"), INT("n_ones")),
     VIEW(nn_batch, {0}),
     VIEW(nn_unbatch, {"like", MLS_T_ANY, 0, 0}),
-    VIEW(nn_unmap, INT("rank")),
+    VIEW(nn_unmap, INT("shape"), {"mapped", MLS_T_BOOL, MLS_PARAM_CONST, 0}),
     VIEW(nn_squeeze_all, {0}),
     VIEW(nn_reshape_like, {"like", MLS_T_ANY, 0, 0}),
 };

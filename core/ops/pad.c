@@ -11,12 +11,13 @@ struct borders {
     int64_t after[MLS_RANK_MAX];
 };
 
-enum mode { CONSTANT, REFLECT, REPLICATE, MODES };
+/* REFLECT_FAR, of layers of networks, goes to and fro over the elements as often as it takes. */
+enum mode { CONSTANT, REFLECT, REPLICATE, REFLECT_FAR, MODES };
 
 static enum mode mode_of(const struct mls_op_call *call)
 {
     static const char *const names[] = {
-        [CONSTANT] = "constant", [REFLECT] = "reflect", [REPLICATE] = "replicate"};
+        [CONSTANT] = "constant", [REFLECT] = "reflect", [REPLICATE] = "replicate", [REFLECT_FAR] = "nn_reflect"};
     enum mode mode = CONSTANT;
     while (mode < MODES && !mls_op_text_is(call, MODE, "constant", names[mode]))
         mode++;
@@ -26,7 +27,9 @@ static enum mode mode_of(const struct mls_op_call *call)
 /* How far a mode can reach into n elements. */
 static int64_t reach(enum mode mode, int64_t n)
 {
-    return mode == REFLECT ? n - 1 : mode == REPLICATE ? (n ? INT64_MAX : 0) : INT64_MAX;
+    if (mode == REFLECT)
+        return n - 1;
+    return mode == CONSTANT || n ? INT64_MAX : 0;
 }
 
 /* Reads pad, for the last dimensions; the data of pad is known. */
@@ -105,6 +108,29 @@ static void border_source(enum mode mode, bool after, int64_t before, int64_t n,
         *ret_first = mode == REFLECT ? 2 * before : before;
 }
 
+/* Element j behind or in front of n elements, j from 1 on, reflected to and fro: how far from the edge it lies. */
+static int64_t reflected(int64_t j, int64_t n)
+{
+    int64_t period = 2 * (n - 1);
+    if (!period)
+        return 0;
+    return j % period < n ? j % period : period - j % period;
+}
+
+/* A border that is mirrored, element by element of the dimension. `edge`: index of the element beside it. */
+static void fill_mirror(struct mls_copy *copy, unsigned axis, bool after, int64_t edge, int64_t n, char *base,
+                        const struct mls_op_env *env)
+{
+    int64_t n_border = copy->dims[axis], stride = copy->target_strides[axis] * (int64_t)copy->elem_bytes;
+    copy->dims[axis] = 1;
+    for (int64_t j = 1; j <= n_border; j++) {
+        int64_t inward = reflected(j, n);
+        copy->target = base + (after ? edge + j : edge - j) * stride;
+        copy->source = base + (after ? edge - inward : edge + inward) * stride;
+        mls_copy_run(copy, env);
+    }
+}
+
 /*
  * Fills the two borders of dimension `axis`: all of the dimensions behind it, which are complete, and the
  * middle of those before it.
@@ -130,6 +156,11 @@ static void fill_borders(struct mls_op_call *call, const struct borders *borders
         copy.dims[axis] = side ? borders->after[axis] : borders->before[axis];
         if (!copy.dims[axis])
             continue;
+        if (mode == REFLECT_FAR) {
+            int64_t edge = side ? at - 1 : borders->before[axis];
+            fill_mirror(&copy, axis, side, edge, x->dims[axis], (char *)out->data + base * elem, env);
+            continue;
+        }
         copy.target = (char *)out->data + (base + at * strides[axis]) * elem;
         copy.source = value;
         if (mode != CONSTANT) {

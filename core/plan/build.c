@@ -325,7 +325,7 @@ static enum mls_status plan_op(struct builder *builder, mls_op_id op_id)
     return status;
 }
 
-static enum mls_status walk(struct builder *builder, const struct mls_block *block)
+enum mls_status builder_walk(struct builder *builder, const struct mls_block *block)
 {
     enum mls_status status = MLS_OK;
     for (uint32_t i = 0; !status && i < block->n_ops; i++)
@@ -360,7 +360,7 @@ enum mls_status builder_block(struct builder *builder, mls_block_id block_id, ui
     struct frame *frame = &builder->frames[++builder->depth];
     *frame = (struct frame){.block = block_id, .control = control, .path = path};
     uint32_t first = builder->plan->n_steps;
-    enum mls_status status = walk(builder, block);
+    enum mls_status status = builder_walk(builder, block);
     const uint32_t *outputs = status ? NULL : output_slots(builder, block);
     if (!status && !outputs)
         status = builder_out_of_memory(builder);
@@ -485,6 +485,20 @@ static bool make_tables(struct builder *builder, const struct mls_shape *shapes)
     return true;
 }
 
+/* Keeps the types that the first plan of the session found. */
+static void keep_types(struct builder *builder)
+{
+    struct plan_shared *shared = builder->shared;
+    uint32_t n = builder_program(builder)->n_values;
+    if (shared->settled || !(shared->settled = MLS_NEW_ARRAY(shared->arena, n, struct mls_type)))
+        return;
+    for (uint32_t i = 0; i < n; i++) {
+        uint32_t slot = builder->slot_of_value[i];
+        if (slot != PLAN_NONE && slot < builder->plan->n_slots)
+            shared->settled[i] = builder->plan->slots[slot].tensor.type;
+    }
+}
+
 enum mls_status plan_build(struct plan_shared *shared, const struct mls_shape *shapes,
                            struct mls_plan **ret_plan, struct mls_error *reterr)
 {
@@ -509,9 +523,11 @@ enum mls_status plan_build(struct plan_shared *shared, const struct mls_shape *s
     if (!status)
         status = add_inputs(&builder, shapes);
     if (!status)
-        status = walk(&builder, &program->blocks[entry.i]);
+        status = builder_walk(&builder, &program->blocks[entry.i]);
     if (!status)
         status = find_outputs(&builder);
+    if (!status)
+        keep_types(&builder);
     if (!status)
         status = finish(&builder);
     free(builder.live);

@@ -70,6 +70,9 @@ enum mls_status builder_work(struct builder *builder, mls_op_id op, struct op_wo
 /* builder_emit: adds the step of a wired operation; returns its index, or PLAN_NONE out of memory. */
 uint32_t builder_emit(struct builder *builder, const struct op_work *work);
 
+/* builder_walk: plans the operations of a block as part of the block at hand. */
+enum mls_status builder_walk(struct builder *builder, const struct mls_block *block);
+
 /* builder_block: plans the operations of a nested block under a control step. Adds the outer slots it reads
  * to captured. */
 enum mls_status builder_block(struct builder *builder, mls_block_id block, uint32_t control,

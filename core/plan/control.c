@@ -150,12 +150,30 @@ static enum mls_status plan_loop(struct builder *builder, struct op_work *work)
     return status;
 }
 
+/* A branch that is known to be taken is planned as if it stood alone; the other one never runs. */
+static enum mls_status plan_taken(struct builder *builder, struct op_work *work, bool predicate)
+{
+    const struct mls_block *block = &builder_program(builder)->blocks[work->op->blocks[predicate ? 0 : 1].i];
+    enum mls_status status = builder_walk(builder, block);
+    for (uint32_t i = 0; !status && i < work->call.n_outputs; i++) {
+        uint32_t slot = builder_slot(builder, block->outputs[i]);
+        if (slot == PLAN_NONE)
+            return builder_out_of_memory(builder);
+        builder->plan->slots[work->outputs[i]].storage = PLAN_DYNAMIC; /* not used: takes no memory */
+        builder->slot_of_value[work->op->outputs[i].i] = slot;
+    }
+    return status;
+}
+
 static enum mls_status plan_branches(struct builder *builder, struct op_work *work)
 {
     static const char *const labels[2] = {"true", "false"};
     int param = mls_op_param_index(work->row, "pred");
     if (param < 0 || !is_scalar_bool(&mls_op_in(&work->call, (unsigned)param)->type))
         return builder_fail(builder, work->op, MLS_ERR_OP_TYPE, "its predicate is not one bool");
+    const struct mls_tensor *predicate = mls_op_in(&work->call, (unsigned)param);
+    if (predicate->data)
+        return plan_taken(builder, work, *(const uint8_t *)predicate->data);
     uint32_t control = builder_emit(builder, work);
     if (control == PLAN_NONE)
         return builder_out_of_memory(builder);

@@ -117,6 +117,7 @@ struct plan_shared {
     const struct mls_op_row **rows; /* by op index; NULL for operations of other functions */
     const void **folded; /* by value index: data of constants computed or converted at load, or NULL */
     struct mls_type *folded_types; /* by value index: their types */
+    struct mls_type *settled;      /* by value index: types that the first plan found; of dtype NONE: none */
     struct plan_packed {
         bool done;
         const void *data;
