@@ -211,7 +211,9 @@ static enum mls_status make_plan(struct mls_loader *loader, const struct mls_pro
         return status;
     begin_phase(loader, MLS_STAGE_PLAN);
     status = choose_shapes(loader, reterr);
-    return status ? status : mls_session_plan(loaded->session, loader->shapes, &loaded->plan, reterr);
+    if (!status)
+        status = mls_session_plan(loaded->session, loader->shapes, &loaded->plan, reterr);
+    return status ? status : mls_session_settle(loaded->session, loaded->model, reterr);
 }
 
 static enum mls_status fill_missing(const struct mls_loader *loader, struct mls_run *run, size_t index,

@@ -261,3 +261,37 @@ enum mls_status mls_session_plan(struct mls_session *session, const struct mls_s
     free(wanted);
     return status;
 }
+
+static bool is_input_open(const struct plan_shared *shared)
+{
+    const struct mls_program *program = &shared->model->program;
+    const struct mls_block *block = &program->blocks[program->functions[shared->function.i].block.i];
+    for (uint32_t i = 0; i < block->n_inputs; i++)
+        if (!mls_type_is_static(&program->values[block->inputs[i].i].type))
+            return true;
+    return false;
+}
+
+enum mls_status mls_session_settle(const struct mls_session *session, struct mls_model *model,
+                                   struct mls_error *reterr)
+{
+    const struct plan_shared *shared = &session->shared;
+    const struct mls_program *program = &model->program;
+    if (!shared->settled || is_input_open(shared))
+        return MLS_OK;
+    struct mls_value *values = MLS_NEW_ARRAY(model->arena, program->n_values, struct mls_value);
+    if (!values)
+        return mls_fail(reterr, MLS_ERR_MEMORY, "cannot describe the model: out of memory");
+    memcpy(values, program->values, program->n_values * sizeof *values);
+    for (uint32_t i = 0; i < program->n_values; i++) {
+        const struct mls_type *found = &shared->settled[i];
+        struct mls_type *type = &values[i].type;
+        if (found->dtype == MLS_NONE || type->kind != MLS_KIND_TENSOR || mls_type_is_static(type) ||
+            found->rank > MLS_RANK_MAX)
+            continue;
+        type->rank = found->rank;
+        memcpy(type->dims, found->dims, sizeof type->dims);
+    }
+    model->program.values = values;
+    return MLS_OK;
+}

@@ -38,17 +38,28 @@ struct walk_level {
     uint32_t next_block;
 };
 
+static bool is_network(const struct mls_model *model)
+{
+    return strncmp(model->type_name, "neuralNetwork", strlen("neuralNetwork")) == 0;
+}
+
+/* How the system's own plan calls an operation: a layer by its name, an operation of a program by its first output. */
+static const char *name_of(const struct build *build, const struct mls_op *op)
+{
+    const struct mls_value *values = build->model->program.values;
+    return is_network(build->model) || op->n_outputs == 0 ? op->name : values[op->outputs[0].i].name;
+}
+
 static void add_op(struct build *build, mls_op_id id, const struct mls_op *op)
 {
     if (strcmp(op->type, "const") == 0)
         return;
-    const struct mls_value *values = build->model->program.values;
     build->by_op[id.i] = build->n_ops;
     build->ops[build->n_ops] =
         (struct mls_placed_op){.index = build->n_ops,
                                .op = id,
                                .type = op->type,
-                               .name = op->n_outputs > 0 ? values[op->outputs[0].i].name : op->name};
+                               .name = name_of(build, op)};
     build->n_ops++;
 }
 
@@ -101,7 +112,8 @@ static bool assess_ops(struct build *build)
         struct mls_placed_op *placed = &build->ops[i];
         struct op_view view = {.program = &build->model->program,
                                .shapes = &build->shapes,
-                               .op = &build->model->program.ops[placed->op.i]};
+                               .op = &build->model->program.ops[placed->op.i],
+                               .is_network = is_network(build->model)};
         struct placement_support support;
         if (!placement_support_of(build->profile, &view, build->units, build->store, &support))
             return false;

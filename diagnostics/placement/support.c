@@ -45,7 +45,7 @@ static bool has_fp32(const struct op_view *view, const struct placement_limits *
 {
     (void)limits;
     /* a cast is how values come from and to fp32 */
-    return strcmp(view->op->type, "cast") != 0 && value_named(run_time_value_of(view, MLS_FP32), detail);
+    return !view->is_network && strcmp(view->op->type, "cast") != 0 && value_named(run_time_value_of(view, MLS_FP32), detail);
 }
 
 static bool has_text(const struct op_view *view, const struct placement_limits *limits, char *detail)

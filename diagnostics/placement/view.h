@@ -28,6 +28,7 @@ struct op_view {
     const struct mls_program *program;
     const struct shape_table *shapes;
     const struct mls_op *op;
+    bool is_network; /* of layers: the system chooses the precision that it computes in */
 };
 
 enum { VIEW_INTS_MAX = 16 };

@@ -123,6 +123,18 @@ static bool write_weights(const struct inspected *inspected, struct console *con
     return ok;
 }
 
+/* Layers of networks are of the specification's version: an opset is what ML Programs have. */
+static bool write_versions(const struct mls_model *model, const struct mls_function *function,
+                           struct console *console)
+{
+    const char *system = mls_system_for_spec(model->spec_version);
+    if (strcmp(model->type_name, "mlProgram") != 0)
+        return mls_writef(&console->out, "specification %d (%s), %s\n", model->spec_version, system,
+                          model->type_name);
+    return mls_writef(&console->out, "specification %d (%s), opset CoreML%u (%s)\n", model->spec_version, system,
+                      function->opset, mls_system_for_opset(function->opset));
+}
+
 static bool write_heading(const struct inspected *inspected, struct console *console)
 {
     const struct mls_loaded *loaded = inspected->loaded;
@@ -138,9 +150,7 @@ static bool write_heading(const struct inspected *inspected, struct console *con
               mls_writef(&console->out, "%s%s%s  %s%s, %s\n", console->color ? "\033[1m" : "", path,
                          console->color ? "\033[0m" : "", info->sealed ? "sealed " : "",
                          mls_form_name(info->form), mls_text_size(info->file_bytes, size)) &&
-              mls_writef(&console->out, "specification %d (%s), opset CoreML%u (%s)\n", model->spec_version,
-                         mls_system_for_spec(model->spec_version), function->opset,
-                         mls_system_for_opset(function->opset)) &&
+              write_versions(model, function, console) &&
               mls_writef(&console->out, "function %s of %u: %s parameters, weights %s, %s\n\n", name,
                          model->program.n_functions,
                          mls_text_count((double)inspected->weights.parameters, parameters),

@@ -127,6 +127,12 @@ struct mls_memory {
 enum mls_status mls_session_plan(struct mls_session *session, const struct mls_shape *shapes, const struct mls_plan **ret_plan,
                                  struct mls_error *reterr);
 
+/*
+ * mls_session_settle: gives values of the model whose shapes the file leaves open the shapes that the session's first plan
+ * found, unless an input of the function is of open shape. `model` is the one of the session; nobody else reads it meanwhile.
+ */
+enum mls_status mls_session_settle(const struct mls_session *session, struct mls_model *model, struct mls_error *reterr);
+
 /* mls_session_release_plan: once for each mls_session_plan. A plan that was never released is never given up for others. */
 void mls_session_release_plan(struct mls_session *session, const struct mls_plan *plan);
 
