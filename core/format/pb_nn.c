@@ -198,7 +198,7 @@ static mls_value_id find_blob(struct nn *nn, const char *name)
     return value;
 }
 
-/* What the model gives of a blob: of the rank that the description says, and for images of rank 4. */
+/* What the model gives of a blob: of the shape that the description states, and for images of rank 4. */
 static mls_value_id mapped_output(struct nn *nn, const struct mls_feature *feature, mls_value_id value)
 {
     unsigned rank = nn_rank(nn, value);
@@ -207,13 +207,15 @@ static mls_value_id mapped_output(struct nn *nn, const struct mls_feature *featu
             return nn_expand(nn, value, (const int64_t[]){0}, 1);
         return rank == 4 || rank == MLS_RANK_UNKNOWN ? value : nn_batch4(nn, value);
     }
-    if (!nn->rank5 || feature->kind != MLS_FEATURE_TENSOR)
+    const struct mls_type *stated = &feature->type;
+    bool is_stated = mls_type_is_static(stated) && stated->rank && stated->rank != rank;
+    if (feature->kind != MLS_FEATURE_TENSOR || (!nn->rank5 && !is_stated))
         return value;
     struct nn_op op;
     nn_begin(&op, "nn_unmap");
     nn_arg(nn, &op, "x", value);
-    unsigned wanted = feature->type.rank <= MLS_RANK_MAX ? feature->type.rank : 0;
-    nn_arg_int(nn, &op, "rank", wanted);
+    nn_arg_ints(nn, &op, "shape", stated->dims, mls_type_is_static(stated) ? stated->rank : 0);
+    nn_arg_bool(nn, &op, "mapped", nn->rank5);
     return nn_emit(nn, &op, MLS_RANK_UNKNOWN);
 }
 

@@ -207,15 +207,12 @@ static struct mls_value open_value(struct nn *nn, const char *name, mls_value_id
 
 /* ---- branch ---------------------------------------------------------------------------------- */
 
-/* Truth of a network: more than 1e-6 from 0. */
 static mls_value_id truth(struct nn *nn, mls_value_id x)
 {
-    mls_value_id size = nn_unary(nn, "abs", x);
     struct nn_op op;
-    nn_begin(&op, "greater");
-    nn_arg(nn, &op, "x", size);
-    nn_arg(nn, &op, "y", nn_scalar(nn, 1e-6f));
-    return nn_emit_as(nn, &op, MLS_BOOL, nn_rank(nn, x));
+    nn_begin(&op, "nn_truth");
+    nn_arg(nn, &op, "x", x);
+    return nn_emit_as(nn, &op, MLS_BOOL, 0);
 }
 
 static void bind_all(struct nn *nn, const struct names *names, const mls_value_id *values)
@@ -336,7 +333,7 @@ static mls_value_id goes_on(struct nn *nn, const struct loop *loop, mls_value_id
     nn_begin(&op, "less");
     nn_arg(nn, &op, "x", counter);
     nn_arg(nn, &op, "y", loop->limit);
-    mls_value_id below = nn_emit_as(nn, &op, MLS_BOOL, 1);
+    mls_value_id below = nn_emit_as(nn, &op, MLS_BOOL, 1); /* one, as all that it is made of */
     if (condition.i == MLS_NO_INDEX)
         return below;
     nn_begin(&op, "logical_and");

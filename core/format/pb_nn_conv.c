@@ -62,17 +62,12 @@ static void arg_bias(struct nn *nn, struct nn_op *op, bool has_bias, const Pb__N
 /* ---- Convolution ----------------------------------------------------------------------------- */
 
 /* The size that a transposed convolution has to give: what its padding leaves is divided as for "same". */
-static void arg_output_size(struct nn *nn, struct nn_op *op, const Pb__NnConvolution *layer, mls_value_id x)
+static void arg_output_size(struct nn *nn, struct nn_op *op, const Pb__NnConvolution *layer)
 {
-    int64_t size[2], shape[4] = {0};
+    int64_t size[2];
     read_pair(nn, layer->output_shape, layer->n_output_shape, 1, "output shape", size);
-    const struct mls_value *value = nn->status ? NULL : ir_value_at(nn->builder, x);
-    bool known = value && value->type.rank == 4 && value->type.dims[0] > 0;
-    shape[0] = known ? value->type.dims[0] : 1;
-    shape[1] = (int64_t)layer->output_channels;
-    shape[2] = size[0];
-    shape[3] = size[1];
-    nn_arg_ints(nn, op, "output_shape", shape, 4);
+    nn_arg_ints(nn, op, "output_shape", (const int64_t[]){0, 0, size[0], size[1]}, 4);
+    nn_arg_text(nn, op, "pad_type", "same");
 }
 
 void nn_convolution(struct nn *nn, const Pb__NnLayer *message, const struct nn_row *row)
@@ -97,17 +92,19 @@ void nn_convolution(struct nn *nn, const Pb__NnLayer *message, const struct nn_r
     struct nn_op op;
     nn_begin(&op, transposed ? "conv_transpose" : "conv");
     nn_arg(nn, &op, "x", x);
-    nn_arg(nn, &op, "weight",
-           transposed ? nn_weights_along(nn, layer->weights, "weights", turned, 4, groups == 1 ? 1 : 0)
-                      : nn_weights(nn, layer->weights, "weights", plain, 4));
+    if (message->n_input > 1) /* weights that other layers compute */
+        nn_arg(nn, &op, "weight", nn_input(nn, 1));
+    else if (transposed)
+        nn_arg(nn, &op, "weight",
+               nn_weights_along(nn, layer->weights, "weights", turned, 4, groups == 1 ? 1 : 0));
+    else
+        nn_arg(nn, &op, "weight", nn_weights(nn, layer->weights, "weights", plain, 4));
     arg_bias(nn, &op, layer->has_bias, layer->bias, out);
     nn_arg_ints(nn, &op, "strides", stride, 2);
-    if (!transposed)
-        nn_arg_ints(nn, &op, "dilations", dilation, 2);
+    nn_arg_ints(nn, &op, "dilations", dilation, 2); /* also of transposed ones, as the system does */
     nn_arg_int(nn, &op, "groups", (int64_t)groups);
     if (transposed && layer->n_output_shape) {
-        arg_output_size(nn, &op, layer, x);
-        nn_arg_text(nn, &op, "pad_type", "same");
+        arg_output_size(nn, &op, layer);
     } else if (layer->padding_case == PB__NN_CONVOLUTION__PADDING_SAME) {
         arg_same(nn, &op, layer->same);
     } else {
@@ -169,8 +166,8 @@ void nn_convolution3d(struct nn *nn, const Pb__NnLayer *message, const struct nn
              "its output shape must be three numbers");
     if (!nn->status && layer->n_output_shape)
         nn_arg_ints(nn, &op, "output_shape",
-                    (const int64_t[]){1, out, (int64_t)layer->output_shape[0],
-                                      (int64_t)layer->output_shape[1], (int64_t)layer->output_shape[2]},
+                    (const int64_t[]){0, 0, (int64_t)layer->output_shape[0], (int64_t)layer->output_shape[1],
+                                      (int64_t)layer->output_shape[2]},
                     5);
     nn_give(nn, &op, 5);
 }

@@ -1,4 +1,8 @@
-/* pb_nn_dense.c: products with matrices, and rows looked up in them. */
+/*
+ * pb_nn_dense.c: products with matrices, and rows looked up in them. Layers that ask for an input of integers
+ * (int8DynamicQuantize) are computed with floats: the result differs from Apple's by what the input loses
+ * there.
+ */
 #include "format/pb_nn.h"
 
 static mls_value_id linear(struct nn *nn, mls_value_id x, mls_value_id weight, bool has_bias,
@@ -13,15 +17,6 @@ static mls_value_id linear(struct nn *nn, mls_value_id x, mls_value_id weight, b
     return nn_emit(nn, &op, nn_rank(nn, x));
 }
 
-/* Products of integers of 8 bits with scales made at run time: their rounding is not documented. */
-static bool refuse_dynamic(struct nn *nn, bool dynamic)
-{
-    if (dynamic)
-        nn_fail(nn, MLS_ERR_OP_UNSUPPORTED,
-                "its input is quantized during the run (int8DynamicQuantize), which is not supported");
-    return dynamic;
-}
-
 /* Of four and five dimensions, the last three are taken as one vector. */
 void nn_inner_product(struct nn *nn, const Pb__NnLayer *message, const struct nn_row *row)
 {
@@ -29,8 +24,7 @@ void nn_inner_product(struct nn *nn, const Pb__NnLayer *message, const struct nn
     const Pb__NnInnerProduct *layer = message->inner_product;
     mls_value_id input = nn_input(nn, 0), x = input;
     unsigned rank = nn_known_rank(nn, input);
-    if (refuse_dynamic(nn, layer->int8_dynamic_quantize) ||
-        !nn_check(nn, layer->input_channels <= INT32_MAX && layer->output_channels <= INT32_MAX,
+    if (!nn_check(nn, layer->input_channels <= INT32_MAX && layer->output_channels <= INT32_MAX,
                   "it has too many channels"))
         return;
     const int64_t dims[2] = {(int64_t)layer->output_channels, (int64_t)layer->input_channels};
@@ -48,8 +42,6 @@ void nn_batched_matmul(struct nn *nn, const Pb__NnLayer *message, const struct n
     (void)row;
     const Pb__NnMatmul *layer = message->batched_matmul;
     mls_value_id x = nn_input(nn, 0);
-    if (refuse_dynamic(nn, layer->int8_dynamic_quantize))
-        return;
     if (message->n_input == 1) {
         if (!nn_check(nn, layer->rows <= INT32_MAX && layer->columns <= INT32_MAX, "its matrix is too large"))
             return;
@@ -61,7 +53,7 @@ void nn_batched_matmul(struct nn *nn, const Pb__NnLayer *message, const struct n
         return;
     }
     mls_value_id y = nn_input(nn, 1);
-    bool is_row = nn_known_rank(nn, x) == 1, is_column = nn_known_rank(nn, y) == 1;
+    bool is_row = nn_rank(nn, x) == 1, is_column = nn_rank(nn, y) == 1;
     if (is_row)
         x = nn_expand(nn, x, (const int64_t[]){0}, 1);
     if (is_column)

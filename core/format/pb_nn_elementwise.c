@@ -136,7 +136,7 @@ void nn_unary_function(struct nn *nn, const Pb__NnLayer *message, const struct n
         y = nn_unary(nn, "exp", x);
         break;
     case LOG:
-        y = with_numbers(nn, "log", x, "epsilon", 0, NULL, 0);
+        y = with_numbers(nn, "log", x, "epsilon", epsilon, NULL, 0);
         break;
     case ABS:
         y = nn_unary(nn, "abs", x);

@@ -46,6 +46,18 @@ bool nn_check(struct nn *nn, bool condition, const char *reason)
 
 /* ---- Blobs ----------------------------------------------------------------------------------- */
 
+/* A rank that only the run tells here may be told by the file. */
+static void take_rank(struct nn *nn, mls_value_id value, Pb__NnTensor *const *tensors, size_t n, size_t i)
+{
+    struct mls_type *type = &ir_value_at(nn->builder, value)->type;
+    uint32_t rank = i < n ? tensors[i]->rank : 0;
+    if (type->rank != MLS_RANK_UNKNOWN || rank < 1 || rank > MLS_RANK_MAX)
+        return;
+    type->rank = (uint8_t)rank;
+    for (unsigned d = 0; d < rank; d++)
+        type->dims[d] = MLS_DIM_UNKNOWN;
+}
+
 mls_value_id nn_input(struct nn *nn, size_t i)
 {
     if (nn->status)
@@ -57,6 +69,8 @@ mls_value_id nn_input(struct nn *nn, size_t i)
     mls_value_id value = ir_value_find(nn->builder, nn->layer->input[i]);
     if (value.i == MLS_NO_INDEX)
         nn_fail(nn, MLS_ERR_PROGRAM_INVALID, "its input '%s' is not computed before it", nn->layer->input[i]);
+    else
+        take_rank(nn, value, nn->layer->input_tensor, nn->layer->n_input_tensor, i);
     return value;
 }
 
@@ -120,15 +134,7 @@ void nn_bind(struct nn *nn, size_t i, mls_value_id value)
     struct mls_value *bound = ir_value_at(nn->builder, value);
     if (!bound->name[0])
         bound->name = name;
-    /* a rank that only the run tells here may be told by the file */
-    if (bound->type.rank == MLS_RANK_UNKNOWN && i < nn->layer->n_output_tensor) {
-        uint32_t rank = nn->layer->output_tensor[i]->rank;
-        if (rank >= 1 && rank <= MLS_RANK_MAX) {
-            bound->type.rank = (uint8_t)rank;
-            for (unsigned d = 0; d < rank; d++)
-                bound->type.dims[d] = MLS_DIM_UNKNOWN;
-        }
-    }
+    take_rank(nn, value, nn->layer->output_tensor, nn->layer->n_output_tensor, i);
     nn->status = ir_value_bind(nn->builder, name, value, nn->error);
 }
 

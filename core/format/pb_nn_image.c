@@ -48,7 +48,7 @@ void nn_padding(struct nn *nn, const Pb__NnLayer *message, const struct nn_row *
     nn_begin(&op, "pad");
     nn_arg(nn, &op, "x", x);
     nn_arg_ints(nn, &op, "pad", amounts, 4);
-    nn_arg_text(nn, &op, "mode", reflect ? "reflect" : replicate ? "replicate" : "constant");
+    nn_arg_text(nn, &op, "mode", reflect ? "nn_reflect" : replicate ? "replicate" : "constant");
     if (layer->type_case == PB__NN_PADDING__TYPE_CONSTANT)
         nn_arg_float(nn, &op, "constant_val", layer->constant->alpha);
     nn_give(nn, &op, nn_rank(nn, x));

@@ -94,25 +94,47 @@ void nn_split_nd(struct nn *nn, const Pb__NnLayer *message, const struct nn_row 
 
 /* ---- Repeating ------------------------------------------------------------------------------- */
 
+/* Repetitions as many as there are dimensions: where they are fewer, the first dimensions are not repeated.
+ */
+static mls_value_id repetitions(struct nn *nn, const Pb__NnLayer *message, unsigned rank)
+{
+    const Pb__NnSizes *layer = message->tile;
+    int32_t reps[2 * MLS_RANK_MAX];
+    for (unsigned i = 0; i < MLS_RANK_MAX; i++)
+        reps[i] = 1;
+    if (message->n_input > 1) {
+        mls_value_id given = nn_input(nn, 1);
+        unsigned n = nn_length(nn, given);
+        mls_value_id computed = nn_indices(nn, given);
+        if (nn->status || n >= rank || rank > MLS_RANK_MAX)
+            return computed;
+        struct mls_type type = mls_type_tensor(MLS_INT32, 1, (const int64_t[]){rank - n});
+        const mls_value_id parts[2] = {nn_constant(nn, &type, reps), computed};
+        struct nn_op op;
+        nn_begin(&op, "concat");
+        nn_args(nn, &op, "values", parts, 2);
+        nn_arg_int(nn, &op, "axis", 0);
+        return nn_emit_as(nn, &op, MLS_INT32, 1);
+    }
+    size_t n = layer->n_size, n_ones = rank <= MLS_RANK_MAX && n < rank ? rank - n : 0;
+    if (!nn_check(nn, n <= MLS_RANK_MAX, "it repeats more dimensions than there can be"))
+        return (mls_value_id){MLS_NO_INDEX};
+    for (size_t i = 0; i < n; i++)
+        reps[n_ones + i] = layer->size[i] <= INT32_MAX ? (int32_t)layer->size[i] : INT32_MAX;
+    struct mls_type type = mls_type_tensor(MLS_INT32, 1, (const int64_t[]){(int64_t)(n_ones + n)});
+    return nn_constant(nn, &type, reps);
+}
+
 void nn_tile(struct nn *nn, const Pb__NnLayer *message, const struct nn_row *row)
 {
     (void)row;
-    const Pb__NnSizes *layer = message->tile;
     mls_value_id x = nn_input(nn, 0);
+    unsigned rank = nn_rank(nn, x);
     struct nn_op op;
     nn_begin(&op, "tile");
     nn_arg(nn, &op, "x", x);
-    if (message->n_input > 1) {
-        nn_arg(nn, &op, "reps", nn_indices(nn, nn_input(nn, 1)));
-    } else {
-        int64_t reps[MLS_RANK_MAX];
-        if (!nn_check(nn, layer->n_size <= MLS_RANK_MAX, "it repeats more dimensions than there can be"))
-            return;
-        for (size_t i = 0; i < layer->n_size; i++)
-            reps[i] = layer->size[i] <= INT32_MAX ? (int64_t)layer->size[i] : INT64_MAX;
-        nn_arg_ints(nn, &op, "reps", reps, layer->n_size);
-    }
-    nn_give(nn, &op, nn_rank(nn, x));
+    nn_arg(nn, &op, "reps", repetitions(nn, message, rank));
+    nn_give(nn, &op, rank);
 }
 
 void nn_sequence_repeat(struct nn *nn, const Pb__NnLayer *message, const struct nn_row *row)

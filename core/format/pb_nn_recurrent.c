@@ -39,13 +39,15 @@ static const char *activation_name(struct nn *nn, const Pb__NnActivation *activa
         const Pb__NnAlphaBeta *scaled = activation->scaled_tanh;
         if (fabsf(scaled->alpha - 1.7159f) < 0.01f && fabsf(scaled->beta - 2.0f / 3) < 0.01f)
             return "nn_scaled_tanh";
-        if (near(scaled->alpha, 1) && near(scaled->beta, 1))
+        bool unset = scaled->alpha == 0.0f && scaled->beta == 0.0f;
+        if (unset || (near(scaled->alpha, 1) && near(scaled->beta, 1)))
             return "tanh";
         break;
     }
     case PB__NN_ACTIVATION__TYPE_SIGMOID_HARD: {
         const Pb__NnAlphaBeta *hard = activation->sigmoid_hard;
-        if (near(hard->alpha, 0.2f) && near(hard->beta, 0.5f))
+        bool unset = hard->alpha == 0.0f && hard->beta == 0.0f;
+        if (unset || (near(hard->alpha, 0.2f) && near(hard->beta, 0.5f)))
             return "hard_sigmoid";
         break;
     }
@@ -128,11 +130,8 @@ static mls_value_id sequence_back(struct nn *nn, mls_value_id y, unsigned rank)
 /* [batch, channel]: input i of the layer, or zeros. */
 static mls_value_id state(struct nn *nn, size_t i, mls_value_id x, uint64_t n_channels)
 {
-    if (!nn->status && nn->layer->n_input > i) {
-        mls_value_id given = nn_input(nn, i);
-        const int64_t axes[3] = {-1, -2, 0};
-        return nn_squeeze(nn, given, axes, nn_known_rank(nn, given) == 5 ? 3 : 2);
-    }
+    if (!nn->status && nn->layer->n_input > i) /* whatever its dimensions: converters write several forms */
+        return nn_reshape(nn, nn_input(nn, i), (const int64_t[]){-1, (int64_t)n_channels}, 2);
     struct nn_op shape, batch, both, zeros;
     nn_begin(&shape, "shape");
     nn_arg(nn, &shape, "x", x);

@@ -37,6 +37,14 @@ static bool is_length(size_t found, size_t per_channel)
     return found == 1 || found == per_channel;
 }
 
+static void check_scale(struct nn *nn, const Pb__NnLinearQuantization *linear, size_t n_channels)
+{
+    nn_check(nn,
+             is_length(linear->n_scale, n_channels) &&
+                 (!linear->n_bias || is_length(linear->n_bias, n_channels)),
+             "scale or bias of its weights have neither one element nor one a channel");
+}
+
 /* Checks codes and what they mean; returns their bits, or 0 after a failure. */
 static unsigned check_codes(struct nn *nn, const Pb__NnWeights *weights, const char *what, size_t n,
                             size_t n_channels)
@@ -58,11 +66,7 @@ static unsigned check_codes(struct nn *nn, const Pb__NnWeights *weights, const c
         nn_check(nn, n_entries == (size_t)1 << bits,
                  "the lookup table of its weights has not 2^bits entries");
     } else if (quantization->type_case == PB__NN_QUANTIZATION__TYPE_LINEAR) {
-        const Pb__NnLinearQuantization *linear = quantization->linear;
-        nn_check(nn,
-                 is_length(linear->n_scale, n_channels) &&
-                     (!linear->n_bias || is_length(linear->n_bias, n_channels)),
-                 "scale or bias of its weights have neither one element nor one a channel");
+        check_scale(nn, quantization->linear, n_channels);
     } else {
         nn_fail(nn, MLS_ERR_PROGRAM_INVALID, "its %s do not say how they are quantized", what);
     }
@@ -172,6 +176,25 @@ static mls_value_id from_table(struct nn *nn, const Pb__NnWeights *weights, cons
     return expanded(nn, &op, what, type);
 }
 
+static mls_value_id from_codes(struct nn *nn, const Pb__NnWeights *weights, const char *what,
+                               const struct mls_type *type, enum mls_dtype dtype, unsigned axis,
+                               const void *codes)
+{
+    static const float no_bias = 0;
+    const Pb__NnLinearQuantization *linear = weights->quantization->linear;
+    struct mls_type code_type = *type;
+    code_type.dtype = dtype;
+    struct nn_op op;
+    nn_begin(&op, "constexpr_nn_linear");
+    nn_arg(nn, &op, "codes", stored_part(nn, what, "codes", code_type, codes));
+    nn_arg(nn, &op, "scale", stored_floats(nn, what, "scale", linear->scale, linear->n_scale));
+    nn_arg(nn, &op, "bias",
+           stored_floats(nn, what, "bias", linear->n_bias ? linear->bias : &no_bias,
+                         linear->n_bias ? linear->n_bias : 1));
+    nn_arg_int(nn, &op, "axis", axis);
+    return expanded(nn, &op, what, type);
+}
+
 static mls_value_id from_scale(struct nn *nn, const Pb__NnWeights *weights, const char *what,
                                const struct mls_type *type, unsigned axis, unsigned bits)
 {
@@ -187,19 +210,21 @@ static mls_value_id from_scale(struct nn *nn, const Pb__NnWeights *weights, cons
             unpacked[i] = (uint8_t)read_code(weights->raw_value.data, i, bits);
         codes = unpacked;
     }
-    static const float no_bias = 0;
-    const Pb__NnLinearQuantization *linear = weights->quantization->linear;
-    struct mls_type code_type = *type;
-    code_type.dtype = MLS_UINT8;
-    struct nn_op op;
-    nn_begin(&op, "constexpr_nn_linear");
-    nn_arg(nn, &op, "codes", stored_part(nn, what, "codes", code_type, codes));
-    nn_arg(nn, &op, "scale", stored_floats(nn, what, "scale", linear->scale, linear->n_scale));
-    nn_arg(nn, &op, "bias",
-           stored_floats(nn, what, "bias", linear->n_bias ? linear->bias : &no_bias,
-                         linear->n_bias ? linear->n_bias : 1));
-    nn_arg_int(nn, &op, "axis", axis);
-    return expanded(nn, &op, what, type);
+    return from_codes(nn, weights, what, type, MLS_UINT8, axis, codes);
+}
+
+/* Signed codes of 8 bits, which products of integers use as they are. */
+static mls_value_id from_signed(struct nn *nn, const Pb__NnWeights *weights, const char *what,
+                                const struct mls_type *type, unsigned axis)
+{
+    const Pb__NnQuantization *quantization = weights->quantization;
+    size_t n = (size_t)mls_type_elems(type);
+    bool scaled = quantization && quantization->type_case == PB__NN_QUANTIZATION__TYPE_LINEAR;
+    if (!nn_check(nn, scaled && weights->int8_raw_value.len == n,
+                  "its weights of 8 bits have another number than its shape, or no scale"))
+        return (mls_value_id){MLS_NO_INDEX};
+    check_scale(nn, quantization->linear, type->rank ? (size_t)type->dims[axis] : 1);
+    return from_codes(nn, weights, what, type, MLS_INT8, axis, keep(nn, weights->int8_raw_value.data, n));
 }
 
 mls_value_id nn_weights_along(struct nn *nn, const Pb__NnWeights *weights, const char *what,
@@ -227,6 +252,8 @@ mls_value_id nn_weights_along(struct nn *nn, const Pb__NnWeights *weights, const
                    ? from_table(nn, weights, what, &type, bits)
                    : from_scale(nn, weights, what, &type, axis, bits);
     }
+    if (weights->int8_raw_value.len && !weights->n_float_value && !weights->float16_value.len)
+        return from_signed(nn, weights, what, &type, axis);
     size_t found = nn_weights_count(weights);
     bool half = !weights->n_float_value && weights->float16_value.len;
     if (found != (size_t)n || (half && weights->float16_value.len % 2) ||
