@@ -465,7 +465,8 @@ enum mls_status mls_compress(const struct mls_model *model, const struct mls_com
     if (!model->package)
         return mls_fail(reterr, MLS_ERR_USAGE, "cannot compress a specification without its package");
     enum mls_form form = mls_package_info(model->package)->form;
-    if (strcmp(model->type_name, "mlProgram") || form == MLS_FORM_COMPILED || form == MLS_FORM_MIL_TEXT || form == MLS_FORM_ASSET) {
+    if (strcmp(model->type_name, "mlProgram") || form == MLS_FORM_COMPILED || form == MLS_FORM_MIL_TEXT ||
+        form == MLS_FORM_ASSET) {
         mls_fail(reterr, MLS_ERR_USAGE,
                  "cannot compress %s: it has no specification that can be written again",
                  mls_package_info(model->package)->path);

@@ -346,6 +346,8 @@ static const char *choose_groups(const struct mls_compress_setting *setting, con
         return "it has no such channel axis";
     int64_t channels = type->dims[axis];
     int64_t size = grouped && setting->group_size ? setting->group_size : channels;
+    if (channels % size && setting->fall_back)
+        size = channels;
     if (channels % size)
         return "its channels are no multiple of group_size";
     if (size % setting->cluster_dim || channels / work->channels_divisor % setting->cluster_dim)

@@ -81,6 +81,8 @@ static const char *choose_blocks(const struct mls_compress_setting *setting, con
     }
     struct mls_type entries = *type;
     for (unsigned i = 0; i < type->rank; i++) {
+        if (setting->fall_back && sizes[i] && type->dims[i] % sizes[i])
+            sizes[i] = 0;
         if (sizes[i] && type->dims[i] % sizes[i])
             return "an axis is no multiple of its block size";
         entries.dims[i] = sizes[i] ? type->dims[i] / sizes[i] : 1;

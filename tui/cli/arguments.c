@@ -7,11 +7,11 @@
 
 #define ON(verb) (1u << VERB_##verb)
 #define ALL UINT32_MAX
-#define RUNNING (ON(run) | ON(profile) | ON(screen) | ON(diagnose) | ON(compare) | ON(record))
+#define RUNNING (ON(sweep) | ON(run) | ON(profile) | ON(screen) | ON(diagnose) | ON(compare) | ON(record))
 #define PLANNING (RUNNING | ON(inspect) | ON(plan))
 #define LOADING (PLANNING | ON(compress))
 #define OPENING (LOADING | ON(seal) | ON(compile))
-#define PLACING (ON(plan) | ON(profile) | ON(diagnose) | ON(screen) | ON(record))
+#define PLACING (ON(sweep) | ON(plan) | ON(profile) | ON(diagnose) | ON(screen) | ON(record))
 
 const struct verb_row verb_rows[VERB_COUNT] = {
 #define X(id, name_, operand_, help_) [VERB_##id] = {.name = name_, .operand = operand_, .help = help_},

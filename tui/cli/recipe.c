@@ -149,6 +149,9 @@ static enum mls_status refine(struct draft *draft, const struct given *given)
     case OPTION_PER_CHANNEL_SCALE:
         setting->per_channel_scale = true;
         return MLS_OK;
+    case OPTION_FALL_BACK:
+        setting->fall_back = true;
+        return MLS_OK;
     default:
         break;
     }
@@ -187,7 +190,7 @@ static const struct {
     {OPTION_GRANULARITY, refine},        {OPTION_GROUP_SIZE, refine},
     {OPTION_BLOCK_SIZE, refine},         {OPTION_CLUSTER_DIM, refine},
     {OPTION_PER_CHANNEL_SCALE, refine},  {OPTION_DIM, refine},
-    {OPTION_WEIGHT_THRESHOLD, refine},
+    {OPTION_FALL_BACK, refine},          {OPTION_WEIGHT_THRESHOLD, refine},
 };
 
 /* What is skipped, is by every method of the command line: as a name, and as a type. */

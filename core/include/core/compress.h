@@ -68,6 +68,8 @@ struct mls_compress_setting {
     int64_t block_size;                 /* PER_BLOCK: along the input channels; pruning: of blocks, 0 for none */
     int64_t block_sizes[MLS_RANK_MAX];  /* PER_BLOCK with n_block_sizes: for each axis, 0 for all of it */
     unsigned n_block_sizes;
+    bool fall_back;                     /* where channels are no multiple of groups or blocks: one palette, or one scale a
+                                           channel, instead of leaving the weight (coremltools leaves it) */
     double target_sparsity;             /* MAGNITUDE: share of zeros, unless n_of_m is set */
     int64_t n_of_m[2];                  /* MAGNITUDE: n zeros of every m, {0, 0} for none */
     int64_t dim;                        /* MAGNITUDE: axis of blocks and n:m; MLS_AXIS_AUTO: 0 and 1 */

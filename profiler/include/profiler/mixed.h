@@ -1,0 +1,33 @@
+/*
+ * mixed.h: a setting for each weight, so that the model fits a size, or its outputs keep a quality. What each
+ * weight costs is measured: with only that weight compressed, the samples go through the model.
+ */
+#pragma once
+
+#include "core/compress.h"
+#include "profiler/trial.h"
+
+struct mls_mixed_options {
+    uint64_t target_bytes;     /* of the package at most; 0: none */
+    double min_outputs_snr_db; /* at least; used when target_bytes is 0 */
+    uint32_t opset;            /* as in struct mls_compress_options */
+    bool opset_fixed;
+    uint32_t threads;
+    const struct mls_compress_progress *progress; /* or NULL: steps of the whole */
+};
+
+/*
+ * mls_mixed_choose: rules by name of weight, one pass, and the model compressed by it. LIMIT when no choice
+ * is small (or good) enough. The rules live as long as *ret_mixed.
+ */
+struct mls_mixed {
+    struct mls_compress_rule *rules; /* owned */
+    size_t n_rules;
+    struct mls_compressed *compressed;
+    struct mls_trial_score score;
+};
+
+enum mls_status mls_mixed_choose(const struct mls_loaded *loaded, const struct mls_trial *trial,
+                                 const struct mls_mixed_options *options, struct mls_mixed *ret_mixed,
+                                 struct mls_error *reterr);
+void mls_mixed_done(struct mls_mixed *mixed);
