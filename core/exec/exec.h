@@ -48,6 +48,7 @@ struct mls_run {
     uint64_t random_state;
     struct mls_states *states; /* borrowed; NULL: those in `kept` */
     struct backing *backings;  /* by output */
+    struct mls_arena **input_arenas; /* by input: content of those that mls_run_open_input opened, or NULL */
     atomic_bool busy;
     atomic_bool cancelled;
     _Atomic uint64_t dynamic_bytes; /* peak of the heap in the last prediction; any thread may read it */

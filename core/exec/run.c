@@ -41,7 +41,8 @@ static void resolve_slots(struct mls_run *run)
         run->tensors[i] = slot->tensor;
         if (slot->storage == PLAN_ARENA)
             run->tensors[i].data = run->arena + slot->offset_bytes;
-        else if (slot->storage == PLAN_INPUT || slot->storage == PLAN_STATE)
+        else if (mls_type_is_static(&slot->tensor.type) &&
+                 (slot->storage == PLAN_INPUT || slot->storage == PLAN_STATE))
             run->tensors[i].data = run->kept + slot->offset_bytes;
     }
     for (uint32_t i = 0; i < plan->n_slots; i++)
@@ -83,12 +84,13 @@ static bool wire_call(struct mls_run *run, uint32_t index, const char *function)
 {
     const struct plan_step *step = &run->plan->steps[index];
     const struct mls_step *info = &run->plan->infos[index];
+    const struct mls_program *program = &run->session->shared.model->program;
     struct mls_op_call *call = &run->calls[index];
     *call = (struct mls_op_call){
         .row = step->row,
         .function = function,
         .name = info->name,
-        .opset = run->session->shared.model->program.functions[run->session->shared.function.i].opset,
+        .opset = mls_op_opset(program, &program->ops[info->op.i]),
         .args = MLS_NEW_ARRAY(run->tables, step->n_arguments, struct mls_arg),
         .outputs = MLS_NEW_ARRAY(run->tables, step->n_outputs, struct mls_tensor *),
         .n_outputs = step->n_outputs,
@@ -119,11 +121,12 @@ static bool allocate_run(struct mls_run *run)
     run->tensors = MLS_NEW_ARRAY(run->tables, plan->n_slots, struct mls_tensor);
     run->calls = MLS_NEW_ARRAY(run->tables, plan->n_steps, struct mls_op_call);
     run->backings = MLS_NEW_ARRAY(run->tables, run->session->shared.interface->n_outputs, struct backing);
+    run->input_arenas = MLS_NEW_ARRAY(run->tables, run->session->shared.interface->n_inputs, struct mls_arena *);
     run->arena = run_map(plan->memory.arena_bytes);
     run->kept = run_map(plan->kept_bytes);
     run->scratch_bytes = plan->memory.scratch_bytes;
     run->scratch = run_map(run->scratch_bytes);
-    return run->tensors && run->calls && run->backings && run->arena && run->kept && run->scratch;
+    return run->tensors && run->calls && run->backings && run->input_arenas && run->arena && run->kept && run->scratch;
 }
 
 enum mls_status mls_run_create(struct mls_session *session, const struct mls_plan *plan,
@@ -173,6 +176,8 @@ void mls_run_free(struct mls_run *run)
         return;
     if (run->tensors)
         clear_dynamic(run);
+    for (size_t i = 0; run->input_arenas && i < run->session->shared.interface->n_inputs; i++)
+        mls_arena_free(run->input_arenas[i]);
     run_unmap(run->arena, run->plan->memory.arena_bytes);
     run_unmap(run->kept, run->plan->kept_bytes);
     run_unmap(run->scratch, run->scratch_bytes);

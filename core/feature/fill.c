@@ -22,7 +22,7 @@ enum mls_status fill_check_kind(const struct mls_feature *feature, struct mls_er
     if ((unsigned)feature->kind < MLS_FEATURE_KIND_COUNT && known[feature->kind])
         return MLS_OK;
     return mls_fail(reterr, MLS_ERR_INPUT_INVALID,
-                    "cannot fill \"%s\": inputs of kind %s are not supported yet", feature->name,
+                    "cannot fill \"%s\": a %s is given as JSON", feature->name,
                     mls_feature_kind_name(feature->kind));
 }
 

@@ -7,6 +7,7 @@
 #include "base/mix.h"
 #include "core/feature.h"
 #include "fill.h"
+#include "values.h"
 
 struct random_stream random_begin(uint64_t seed, const char *name)
 {
@@ -90,6 +91,10 @@ static double draw(const struct mls_feature *feature, enum mls_dtype dtype, stru
 {
     if (feature->optional && feature->has_default)
         return feature->default_value;
+    if (feature->optional && feature->kind == MLS_FEATURE_DOUBLE)
+        return (double)NAN; /* not given: the model's own value counts */
+    if (feature->optional && feature->kind == MLS_FEATURE_INT64)
+        return 0;
     if (feature->kind == MLS_FEATURE_IMAGE)
         return random_below(stream, PIXEL_VALUES);
     if (is_float(dtype))
@@ -103,6 +108,8 @@ enum mls_status mls_feature_random(struct mls_run *run, size_t index, uint64_t s
 {
     const struct mls_feature *feature = &mls_session_interface(mls_run_session(run))->inputs[index];
     struct mls_tensor *tensor = mls_run_input(run, index);
+    if (values_has(feature))
+        return values_default(run, index, reterr);
     enum mls_status status = fill_check_kind(feature, reterr);
     if (status)
         return status;

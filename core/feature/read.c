@@ -8,6 +8,7 @@
 #include "image.h"
 #include "json.h"
 #include "npy.h"
+#include "values.h"
 
 static const struct mls_interface *interface_of(const struct mls_run *run)
 {
@@ -21,8 +22,9 @@ enum mls_status mls_feature_read(struct mls_run *run, size_t index, const char *
     enum mls_status status = file_map(path, &bytes, reterr);
     if (status)
         return status;
-    status =
-        fill_from_bytes(&interface_of(run)->inputs[index], mls_run_input(run, index), path, bytes, reterr);
+    const struct mls_feature *feature = &interface_of(run)->inputs[index];
+    status = values_has(feature) ? values_read(run, index, path, bytes, reterr)
+                                 : fill_from_bytes(feature, mls_run_input(run, index), path, bytes, reterr);
     file_unmap(bytes);
     return status;
 }

@@ -51,10 +51,6 @@ static enum mls_status check_envelope(const struct spec_envelope *envelope, cons
             mls_fail(reterr, MLS_ERR_SPEC_TYPE_MISSING,
                      "cannot read %s: models of type %" PRIu32 " are not known", path, envelope->type_number);
         mls_error_hint(reterr, "the model is newer than this program");
-    } else if (!spec_reads(envelope->type_number)) {
-        status = mls_fail(reterr, MLS_ERR_SPEC_TYPE_NOT_YET,
-                          "cannot load %s: %s models are not supported yet", path, envelope->type_name);
-        mls_error_hint(reterr, "only ML Programs and neural networks can be opened");
     }
     if (status)
         mls_error_at(reterr, path, -1);

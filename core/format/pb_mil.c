@@ -333,6 +333,21 @@ enum mls_status pb_order_functions(struct mls_arena *arena, const Pb__Program *m
     return program_order_functions(order, n, names, n_names, reterr);
 }
 
+enum mls_status pb_read_one_function(struct program_reader *reader, const Pb__Program *message, const char *name,
+                                     mls_function_id id, struct mls_function *ret_function,
+                                     struct mls_error *reterr)
+{
+    for (size_t i = 0; i < message->n_functions; i++) {
+        if (strcmp(message->functions[i]->key, name) != 0)
+            continue;
+        enum mls_status status = read_function(reader, message->functions[i], id, ret_function, reterr);
+        if (status)
+            mls_error_operation(reterr, reader->function, reader->operation);
+        return status;
+    }
+    return mls_fail(reterr, MLS_ERR_INTERFACE_MISMATCH, "cannot read the program: it has no function '%s'", name);
+}
+
 enum mls_status pb_read_program(struct program_reader *reader, const Pb__Program *message,
                                 const char *const *names, size_t n_names, struct mls_program *ret_program,
                                 struct mls_error *reterr)

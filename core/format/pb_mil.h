@@ -23,6 +23,11 @@ enum mls_status pb_read_constant(struct program_reader *reader, const Pb__Value 
                                  struct mls_type *ret_type, const struct mls_constant **ret_constant,
                                  struct mls_error *reterr);
 
+/* pb_read_one_function: the function called `name` alone, as number `id`, and what it adds to reader->blobs. */
+enum mls_status pb_read_one_function(struct program_reader *reader, const Pb__Program *message, const char *name,
+                                     mls_function_id id, struct mls_function *ret_function,
+                                     struct mls_error *reterr);
+
 /* pb_read_program: functions `names` first, in this order, then the others by name. Fills reader->blobs. */
 enum mls_status pb_read_program(struct program_reader *reader, const Pb__Program *message,
                                 const char *const *names, size_t n_names, struct mls_program *ret_program,

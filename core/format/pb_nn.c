@@ -21,6 +21,13 @@ const struct nn_row *nn_find_row(Pb__NnLayer__LayerCase number)
     return NULL;
 }
 
+enum { TYPE_REGRESSOR = 303, TYPE_CLASSIFIER = 403, TYPE_NETWORK = 500 };
+
+bool pb_is_network(uint32_t type_number)
+{
+    return type_number == TYPE_NETWORK || type_number == TYPE_CLASSIFIER || type_number == TYPE_REGRESSOR;
+}
+
 /* ---- Layers ---------------------------------------------------------------------------------- */
 
 void nn_layer(struct nn *nn, const Pb__NnLayer *layer)

@@ -62,6 +62,9 @@ enum mls_status pb_read_network(struct mls_bytes spec, struct mls_bytes message,
                                 const struct mls_interface *interface, mls_function_id id,
                                 struct mls_function *ret_function, struct mls_error *reterr);
 
+/* pb_is_network: whether the type of a specification, by its number, is one of the three kinds of networks. */
+bool pb_is_network(uint32_t type_number);
+
 /* nn_network: the layers of a network into the block at hand. */
 void nn_network(struct nn *nn, const Pb__Network *network);
 /* nn_layer: one layer. */

@@ -3,25 +3,10 @@
 #include "format/pb_desc.h"
 #include "format/pb_mil.h"
 #include "format/pb_nn.h"
+#include "format/pb_stage.h"
 #include "format/pb_wire.h"
 
-enum {
-    TYPE_NETWORK_REGRESSOR = 303,
-    TYPE_NETWORK_CLASSIFIER = 403,
-    TYPE_NETWORK = 500,
-    TYPE_ML_PROGRAM = 502
-};
-
-static bool is_network(uint32_t type_number)
-{
-    return type_number == TYPE_NETWORK || type_number == TYPE_NETWORK_CLASSIFIER ||
-           type_number == TYPE_NETWORK_REGRESSOR;
-}
-
-bool spec_reads(uint32_t type_number)
-{
-    return type_number == TYPE_ML_PROGRAM || is_network(type_number);
-}
+enum { TYPE_ML_PROGRAM = 502 };
 
 static enum mls_status read_description(struct mls_bytes spec, struct mls_bytes bytes,
                                         struct pb_memory *memory, struct mls_model *model,
@@ -86,10 +71,12 @@ enum mls_status spec_read(struct mls_bytes spec, const struct spec_envelope *env
     if (!memory.scratch)
         return mls_fail(reterr, MLS_ERR_MEMORY, "cannot read the specification: out of memory");
     enum mls_status status = read_description(spec, envelope->description, &memory, model, reterr);
-    if (!status && is_network(envelope->type_number))
+    if (!status && envelope->type_number == TYPE_ML_PROGRAM)
+        status = read_program(spec, envelope->content, &memory, model, ret_blobs, reterr);
+    else if (!status && pb_is_network(envelope->type_number))
         status = read_network(spec, envelope->content, &memory, model, reterr);
     else if (!status)
-        status = read_program(spec, envelope->content, &memory, model, ret_blobs, reterr);
+        status = pb_read_stages(spec, envelope, &memory, model, ret_blobs, reterr);
     pb_memory_done(&memory);
     return status;
 }

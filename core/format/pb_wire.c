@@ -119,6 +119,27 @@ enum mls_status spec_read_envelope(struct mls_bytes spec, struct spec_envelope *
     return MLS_OK;
 }
 
+enum mls_status pb_each_message(struct mls_bytes message, struct mls_bytes spec, uint32_t number,
+                                enum mls_status (*visit)(void *user, struct mls_bytes content,
+                                                         struct mls_error *reterr),
+                                void *user, struct mls_error *reterr)
+{
+    struct mls_cursor cursor = mls_cursor_over(message.data, message.size_bytes);
+    while (mls_cursor_left(&cursor)) {
+        size_t start = (size_t)(cursor.base - spec.data) + cursor.at;
+        struct field field;
+        if (!read_field_head(&cursor, &field))
+            return broken(start, reterr);
+        if (field.wire_type == WIRE_BYTES)
+            mls_cursor_take(&cursor, field.bytes.size_bytes);
+        enum mls_status status =
+            field.number == number && field.wire_type == WIRE_BYTES ? visit(user, field.bytes, reterr) : MLS_OK;
+        if (status)
+            return status;
+    }
+    return MLS_OK;
+}
+
 /* Goes through the message and those in it that protobuf-c will go through. */
 static enum mls_status check_form(const ProtobufCMessageDescriptor *descriptor, struct mls_bytes message,
                                   struct mls_bytes spec, struct mls_error *reterr)

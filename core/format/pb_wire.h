@@ -31,6 +31,14 @@ void pb_memory_done(struct pb_memory *memory);
 bool pb_memory_keeps(size_t size_bytes);
 
 /*
+ * pb_each_message: calls `visit` with each field `number` of a message that lies in `spec` and has a length, in order, until
+ * one fails. SPEC_INVALID with the byte where the message breaks.
+ */
+enum mls_status pb_each_message(struct mls_bytes message, struct mls_bytes spec, uint32_t number,
+                                enum mls_status (*visit)(void *user, struct mls_bytes content, struct mls_error *reterr),
+                                void *user, struct mls_error *reterr);
+
+/*
  * pb_unpack: checks form and nesting of a message that lies in `spec`, then unpacks it. SPEC_INVALID with the
  * byte where it breaks, LIMIT when it nests too deep or unpacks to too much.
  */

@@ -16,9 +16,6 @@ struct spec_envelope {
 enum mls_status spec_read_envelope(struct mls_bytes spec, struct spec_envelope *ret_envelope,
                                    struct mls_error *reterr);
 
-/* spec_reads: whether spec_read reads models of the type with this field number. */
-bool spec_reads(uint32_t type_number);
-
 /* A constant whose content is in a weight file that has not been looked at yet. In the model's arena. */
 struct spec_blob {
     struct mls_constant *constant; /* to be filled */

@@ -29,6 +29,11 @@ const struct mls_argument *mls_op_argument(const struct mls_op *op, const char *
     return NULL;
 }
 
+uint32_t mls_op_opset(const struct mls_program *program, const struct mls_op *op)
+{
+    return op->opset ? op->opset : program->functions[op->function.i].opset;
+}
+
 /* The first systems that read a version of the specification. An opset is one below its version. */
 static const char *const systems[] = {
     [1] = "iOS 11, macOS 10.13", [2] = "iOS 11.2, macOS 10.13.2", [3] = "iOS 12, macOS 10.14",

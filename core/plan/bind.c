@@ -71,15 +71,15 @@ static enum mls_status check_blocks(const struct plan_shared *shared, const stru
 enum mls_status plan_bind(struct plan_shared *shared, struct mls_error *reterr)
 {
     const struct mls_program *program = &shared->model->program;
-    const struct mls_function *function = &program->functions[shared->function.i];
     for (uint32_t i = 0; i < program->n_ops; i++) {
         const struct mls_op *op = &program->ops[i];
         if (op->function.i != shared->function.i)
             continue;
-        const struct mls_op_row *row = mls_op_find(op->type, function->opset);
+        uint32_t opset = mls_op_opset(program, op);
+        const struct mls_op_row *row = mls_op_find(op->type, opset);
         if (!row) {
             fail(shared, op, reterr, MLS_ERR_OP_UNKNOWN, "it is not an operation of",
-                 mls_system_for_opset(function->opset));
+                 mls_system_for_opset(opset));
             mls_error_hint(reterr, "custom operations and operations of newer systems cannot be run here");
             return MLS_ERR_OP_UNKNOWN;
         }

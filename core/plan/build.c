@@ -159,7 +159,7 @@ enum mls_status builder_work(struct builder *builder, mls_op_id op_id, struct op
         .call = {.row = row,
                  .function = builder_function(builder)->name,
                  .name = op->name,
-                 .opset = builder_function(builder)->opset,
+                 .opset = mls_op_opset(builder_program(builder), op),
                  .n_outputs = op->n_outputs,
                  .args = MLS_NEW_ARRAY(arena, n, struct mls_arg),
                  .outputs = MLS_NEW_ARRAY(arena, op->n_outputs, struct mls_tensor *)},
@@ -400,7 +400,7 @@ static enum mls_status add_inputs(struct builder *builder, const struct mls_shap
             return mls_fail(builder->error, MLS_ERR_INTERFACE_MISMATCH,
                             "cannot plan function '%s': its input '%s' is not in the model's description",
                             builder_function(builder)->name, value->name);
-        if (!state) {
+        if (!state && !plan_input_is_open(&features[j])) {
             type.rank = shapes[j].rank;
             memcpy(type.dims, shapes[j].dims, sizeof type.dims);
         }

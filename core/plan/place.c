@@ -143,7 +143,8 @@ static bool place_kept(struct mls_plan *plan)
         struct plan_slot *slot = &plan->slots[i];
         if (slot->storage != PLAN_INPUT && slot->storage != PLAN_STATE)
             continue;
-        size_t bytes = mls_type_bytes(&slot->tensor.type);
+        bool open = slot->storage == PLAN_INPUT && !mls_type_is_static(&slot->tensor.type);
+        size_t bytes = open ? 0 : mls_type_bytes(&slot->tensor.type);
         slot->offset_bytes = at;
         if (!mls_add_size(at, bytes, &at) || !mls_align_up(at, ARENA_ALIGN, &at))
             return false;

@@ -155,6 +155,9 @@ bool plan_find_releases(struct mls_plan *plan);
  * one order only; false when out of memory (place.c). */
 bool plan_place(struct mls_plan *plan, bool quick);
 
+/* plan_input_is_open: whether an input's length is the caller's: a dictionary or sequence. It has no planned shape. */
+bool plan_input_is_open(const struct mls_feature *feature);
+
 /*
  * plan_arena_create: an arena for what is made from the model's content: a secret one when the package is
  * sealed. NULL when out of memory.

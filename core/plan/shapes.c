@@ -24,6 +24,11 @@ static struct mls_shape described_shape(const struct mls_feature *feature)
     return shape;
 }
 
+bool plan_input_is_open(const struct mls_feature *feature)
+{
+    return feature->kind == MLS_FEATURE_DICTIONARY || feature->kind == MLS_FEATURE_SEQUENCE;
+}
+
 enum mls_status plan_default_shapes(const struct plan_shared *shared, struct mls_shape *ret_shapes,
                                     struct mls_error *reterr)
 {
@@ -31,6 +36,10 @@ enum mls_status plan_default_shapes(const struct plan_shared *shared, struct mls
         const struct mls_feature *feature = &shared->interface->inputs[i];
         const struct mls_value *value = find_input(shared, feature->name);
         struct mls_shape described = described_shape(feature);
+        if (plan_input_is_open(feature)) {
+            ret_shapes[i] = (struct mls_shape){0};
+            continue;
+        }
         if (!value) {
             ret_shapes[i] = described;
             continue;
@@ -97,7 +106,7 @@ enum mls_status plan_check_shapes(const struct plan_shared *shared, const struct
     for (size_t i = 0; i < shared->interface->n_inputs; i++) {
         const struct mls_feature *feature = &shared->interface->inputs[i];
         const struct mls_value *value = find_input(shared, feature->name);
-        if (!value)
+        if (!value || plan_input_is_open(feature))
             continue;
         struct mls_shape default_shape = described_shape(feature);
         bool flexible = feature->n_enumerated || feature->n_ranges;

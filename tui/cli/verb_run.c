@@ -69,6 +69,21 @@ static void show_dictionary(struct console *console, const struct mls_tensor *te
     }
 }
 
+/* The first texts of a label or sequence. */
+static void show_texts(struct console *console, const struct mls_tensor *tensor)
+{
+    int64_t n = tensor->data ? mls_type_elems(&tensor->type) : 0;
+    for (int64_t i = 0; i < n && i < LABELS_SHOWN; i++) {
+        struct mls_text text;
+        memcpy(&text, (const char *)tensor->data + (size_t)i * sizeof text, sizeof text);
+        char *copy = strndup(text.bytes, text.length_bytes);
+        char *safe = copy ? mls_text_safe(copy, console->ascii) : NULL;
+        console_printf(console, "%s%s", i ? ", " : " ", safe ? safe : "?");
+        free(copy);
+        free(safe);
+    }
+}
+
 static void show_output(struct console *console, const struct mls_feature *feature,
                         const struct mls_tensor *tensor)
 {
@@ -79,14 +94,8 @@ static void show_output(struct console *console, const struct mls_feature *featu
     free(name);
     if (tensor->type.kind == MLS_KIND_DICTIONARY) {
         show_dictionary(console, tensor);
-    } else if (tensor->type.dtype == MLS_TEXT && tensor->data && mls_type_elems(&tensor->type) == 1) {
-        struct mls_text text;
-        memcpy(&text, tensor->data, sizeof text);
-        char *copy = strndup(text.bytes, text.length_bytes);
-        char *safe = copy ? mls_text_safe(copy, console->ascii) : NULL;
-        console_printf(console, " %s", safe ? safe : "?");
-        free(copy);
-        free(safe);
+    } else if (tensor->type.dtype == MLS_TEXT) {
+        show_texts(console, tensor);
     } else if (tensor->type.kind == MLS_KIND_TENSOR) {
         struct mls_element_range range = mls_element_range(tensor);
         console_printf(console, " min %.5g, max %.5g, mean %.5g", range.min, range.max, range.mean);

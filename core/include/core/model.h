@@ -61,6 +61,7 @@ struct mls_op {
     uint32_t n_outputs;
     const mls_block_id *blocks;     /* of control flow */
     uint32_t n_blocks;
+    uint32_t opset;                 /* whose definition it has, in a pipeline of models of several; 0: that of its function */
 };
 
 struct mls_block {
@@ -205,6 +206,9 @@ struct mls_users {
 /* mls_users_create: false when out of memory; the caller frees with mls_users_free, after failures too. */
 bool mls_users_create(const struct mls_program *program, struct mls_users *ret_users);
 void mls_users_free(struct mls_users *users);
+
+/* mls_op_opset: the opset whose definition an operation of the program has. */
+uint32_t mls_op_opset(const struct mls_program *program, const struct mls_op *op);
 
 /* mls_system_for_spec / _opset: "iOS 16, macOS 13" for a specification version or opset; "unknown system" otherwise; static. */
 const char *mls_system_for_spec(int32_t spec_version);

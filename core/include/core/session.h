@@ -179,6 +179,14 @@ void mls_run_free(struct mls_run *run);
 struct mls_tensor *mls_run_input(struct mls_run *run, size_t index);
 
 /*
+ * mls_run_open_input: room in an input whose length the caller decides: n numbers in the tensor's `data` and n keys in its
+ * `keys` for a dictionary, n elements for a sequence. Texts, that of a string input too, point to bytes that the caller
+ * takes from *ret_arena. What was given before goes. All of it is the run's.
+ */
+enum mls_status mls_run_open_input(struct mls_run *run, size_t index, int64_t n, struct mls_arena **ret_arena,
+                                   struct mls_error *reterr);
+
+/*
  * mls_run_predict: one prediction. observer and ret_time may be NULL. Waits while as many predictions of the session run
  * as it allows at once. STATE_BUSY: the run, or the states that it uses, are predicting already. Random numbers depend
  * on the session's seed and on how many predictions the run has made, and on nothing else.

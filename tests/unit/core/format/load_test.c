@@ -79,11 +79,11 @@ static void a_model_without_type_is_refused(void **state)
     fixture_refused(&f, MLS_ERR_SPEC_TYPE_MISSING, "model-parameter type");
 }
 
-/* A specification of version 7 whose only other field has this number and length 0. */
+/* A specification of version 7 with an empty description and an empty field of this number. */
 static enum mls_status load_type(uint32_t number, struct mls_error *reterr)
 {
     uint32_t tag = number << 3 | 2;
-    uint8_t spec[] = {0x08, 7, (uint8_t)(tag | 0x80), (uint8_t)(tag >> 7 | 0x80), (uint8_t)(tag >> 14), 0};
+    uint8_t spec[] = {0x08, 7, 0x12, 0, (uint8_t)(tag | 0x80), (uint8_t)(tag >> 7 | 0x80), (uint8_t)(tag >> 14), 0};
     struct mls_model *model = NULL;
     return mls_model_load_spec((struct mls_bytes){spec, sizeof spec}, "m", NULL, NULL, &model, reterr);
 }
@@ -92,10 +92,10 @@ static void other_types_of_models_are_named(void **state)
 {
     (void)state;
     struct mls_error error = {0};
-    assert_int_equal(load_type(2000, &error), MLS_ERR_SPEC_TYPE_NOT_YET);
-    assert_non_null(strstr(error.text, "textClassifier models"));
-    assert_int_equal(load_type(202, &error), MLS_ERR_SPEC_TYPE_NOT_YET);
-    assert_non_null(strstr(error.text, "pipeline models"));
+    assert_int_equal(load_type(2002, &error), MLS_ERR_SPEC_TYPE_NOT_YET);
+    assert_non_null(strstr(error.text, "visionFeaturePrint, which is the feature extractor of Apple's Vision"));
+    assert_int_equal(load_type(555, &error), MLS_ERR_SPEC_TYPE_NOT_YET);
+    assert_non_null(strstr(error.text, "customModel"));
     assert_int_equal(load_type(1234, &error), MLS_ERR_SPEC_TYPE_MISSING);
     assert_non_null(strstr(error.text, "1234"));
 }
