@@ -42,17 +42,30 @@ static void histogram_add(struct histogram *histogram, uint64_t ns)
     histogram->counts[bucket_of(ns)]++;
 }
 
-/* The value at a rank (from 0, fractions allowed), spread evenly over its bucket. */
-static double histogram_at(const struct histogram *histogram, double rank)
+/* The value at a rank inside a bucket, spread evenly over it. */
+static double inside(size_t bucket, double below, double rank, double count)
 {
-    double below = 0;
-    for (size_t i = 0; i < N_BUCKETS; i++) {
-        double count = histogram->counts[i];
-        if (count > 0 && below + count > rank)
-            return bucket_low(i) + (bucket_low(i + 1) - bucket_low(i)) * (rank - below + 0.5) / (count + 0.5);
+    double low = bucket_low(bucket);
+    return low + (bucket_low(bucket + 1) - low) * (rank - below + 0.5) / (count + 0.5);
+}
+
+/* The values at ranks (from 0, fractions allowed, ascending). One walk, over the buckets that may hold
+ * anything. */
+static void histogram_at(const struct histogram *histogram, size_t first, size_t last, const double *ranks,
+                         size_t n, double *ret_values)
+{
+    uint64_t below = 0;
+    size_t found = 0;
+    for (size_t i = first; i <= last && found < n; i++) {
+        uint32_t count = histogram->counts[i];
+        while (found < n && count && (double)(below + count) > ranks[found]) {
+            ret_values[found] = inside(i, (double)below, ranks[found], (double)count);
+            found++;
+        }
         below += count;
     }
-    return bucket_low(N_BUCKETS - 1);
+    while (found < n)
+        ret_values[found++] = bucket_low(last);
 }
 
 void series_first(struct series *series, uint64_t ns)
@@ -144,11 +157,21 @@ static int by_value(const void *a, const void *b)
     return x < y ? -1 : x > y;
 }
 
-static uint64_t approximate(const struct series *series, double percent)
+enum { N_PERCENTILES = 4 };
+
+static const double percentiles[N_PERCENTILES] = {50, 90, 95, 99};
+
+static void approximate(const struct series *series, uint64_t *const ret_ns[N_PERCENTILES])
 {
-    double value = histogram_at(series->histogram, percent / 100 * (double)(series->histogram->total - 1));
-    uint64_t ns = (uint64_t)llround(value);
-    return ns < series->min_ns ? series->min_ns : ns > series->max_ns ? series->max_ns : ns;
+    double ranks[N_PERCENTILES], values[N_PERCENTILES];
+    for (size_t i = 0; i < N_PERCENTILES; i++)
+        ranks[i] = percentiles[i] / 100 * (double)(series->histogram->total - 1);
+    histogram_at(series->histogram, bucket_of(series->min_ns), bucket_of(series->max_ns), ranks,
+                 N_PERCENTILES, values);
+    for (size_t i = 0; i < N_PERCENTILES; i++) {
+        uint64_t ns = (uint64_t)llround(values[i]);
+        *ret_ns[i] = ns < series->min_ns ? series->min_ns : ns > series->max_ns ? series->max_ns : ns;
+    }
 }
 
 struct mls_series_stats series_stats(const struct series *series, uint64_t *scratch)
@@ -164,17 +187,14 @@ struct mls_series_stats series_stats(const struct series *series, uint64_t *scra
     stats.max_ns = series->max_ns;
     stats.mean_ns = (series->sum_ns + series->runs / 2) / series->runs;
     stats.std_ns = (uint64_t)llround(sqrt(series->m2 / (double)series->runs));
-    if (!series->histogram) {
-        memcpy(scratch, series->samples, series->n_samples * sizeof *scratch);
-        qsort(scratch, series->n_samples, sizeof *scratch, by_value);
+    uint64_t *const wanted[N_PERCENTILES] = {&stats.p50_ns, &stats.p90_ns, &stats.p95_ns, &stats.p99_ns};
+    if (series->histogram) {
+        approximate(series, wanted);
+        return stats;
     }
-    const struct {
-        double percent;
-        uint64_t *ret_ns;
-    } wanted[] = {{50, &stats.p50_ns}, {90, &stats.p90_ns}, {95, &stats.p95_ns}, {99, &stats.p99_ns}};
-    for (size_t i = 0; i < sizeof wanted / sizeof wanted[0]; i++)
-        *wanted[i].ret_ns = series->histogram
-                                ? approximate(series, wanted[i].percent)
-                                : series_percentile(scratch, series->n_samples, wanted[i].percent);
+    memcpy(scratch, series->samples, series->n_samples * sizeof *scratch);
+    qsort(scratch, series->n_samples, sizeof *scratch, by_value);
+    for (size_t i = 0; i < N_PERCENTILES; i++)
+        *wanted[i] = series_percentile(scratch, series->n_samples, percentiles[i]);
     return stats;
 }

@@ -9,7 +9,7 @@
 #include "core/clock.h"
 #include "diagnostics/recorded.h"
 
-enum { FIRST_REPORT_RUNS = 20, DYING_MAX = 8 };
+enum { FIRST_REPORT_RUNS = 20, DYING_MAX = 8, STEPS_AT_ONCE = 500 };
 
 static const uint64_t report_every_ns = 10000000000u;
 static const uint64_t memory_every_ns = 1000000000u;
@@ -33,6 +33,7 @@ struct mls_live {
     uint64_t trend_at_ns;
     uint64_t runs_seen;   /* by the history */
     bool report_measured; /* it knew measured times */
+    uint64_t n_looks;     /* at the steps */
     uint64_t n_expected;
     enum mls_stage stage_seen;
     uint64_t stage_begin_ns;
@@ -269,6 +270,14 @@ static void update_history(struct mls_live *live)
     mls_history_add(&live->history, &point);
 }
 
+/* Percentiles of thousands of steps take time: of many steps, one in `parts` is looked at anew each time. */
+static void update_steps(struct mls_live *live, size_t parts)
+{
+    live->n_looks++;
+    for (size_t i = live->n_looks % parts; i < live->snapshot.n_steps; i += parts)
+        live->snapshot.steps[i] = mls_profile_step(live->profile, i);
+}
+
 static void update_measurements(struct mls_live *live)
 {
     struct mls_snapshot *snapshot = &live->snapshot;
@@ -285,8 +294,7 @@ static void update_measurements(struct mls_live *live)
     snapshot->n_recent = mls_profile_recent(live->profile, recent_ns, MLS_SNAPSHOT_RECENT);
     for (size_t i = 0; i < snapshot->n_recent; i++)
         snapshot->recent_ns[i] = (double)recent_ns[i];
-    for (size_t i = 0; i < snapshot->n_steps; i++)
-        snapshot->steps[i] = mls_profile_step(live->profile, i);
+    update_steps(live, snapshot->n_steps / STEPS_AT_ONCE + 1);
     live_data_keep_predictions(&live->data, live->profile, snapshot);
     if (!live->options.synthetic)
         update_history(live);
@@ -360,9 +368,10 @@ uint64_t mls_live_done(const struct mls_live *live)
     return live->engine ? mls_engine_done(live->engine) : UINT64_MAX;
 }
 
-enum mls_status mls_live_save(const struct mls_live *live, const char *path, bool redact,
-                              struct mls_error *reterr)
+enum mls_status mls_live_save(struct mls_live *live, const char *path, bool redact, struct mls_error *reterr)
 {
+    if (live->profile && !live->snapshot.synthetic)
+        update_steps(live, 1);
     return live_data_save(&live->snapshot, path, redact, reterr);
 }
 

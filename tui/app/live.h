@@ -55,8 +55,7 @@ void mls_live_expect(struct mls_live *live, uint64_t n_predictions);
 uint64_t mls_live_done(const struct mls_live *live);
 
 /* mls_live_save: the snapshot as a recording; names are replaced with `redact`. */
-enum mls_status mls_live_save(const struct mls_live *live, const char *path, bool redact,
-                              struct mls_error *reterr);
+enum mls_status mls_live_save(struct mls_live *live, const char *path, bool redact, struct mls_error *reterr);
 
 /* mls_live_free: cancels what is going on, waits for it, and frees the model; NULL is fine. */
 void mls_live_free(struct mls_live *live);
