@@ -4,9 +4,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "compare/side_record.h"
 #include "profiler/compare.h"
+#include "profiler/recording.h"
 
-static struct mls_side *side_create(size_t n_ops, struct mls_side_op **ret_ops)
+struct mls_side *side_create(size_t n_ops, struct mls_side_op **ret_ops)
 {
     struct mls_side *side = calloc(1, sizeof *side);
     struct mls_side_op *ops = calloc(n_ops ? n_ops : 1, sizeof *ops);
@@ -27,6 +29,7 @@ void mls_side_free(struct mls_side *side)
         return;
     free((void *)(uintptr_t)side->ops); /* const for readers only */
     json_decref(side->document);
+    free(side->texts);
     free(side);
 }
 
@@ -134,8 +137,20 @@ static void fill_recorded(struct mls_side *side, struct mls_side_op *ops, const 
     side->opset = (uint32_t)(count_of(model, "opset") & UINT32_MAX);
 }
 
+static bool is_record(const char *path)
+{
+    char first[8];
+    FILE *file = fopen(path, "re");
+    size_t n = file ? fread(first, 1, sizeof first, file) : 0;
+    if (file)
+        fclose(file);
+    return mls_recording_probe(first, n);
+}
+
 enum mls_status mls_side_from_file(const char *path, struct mls_side **ret_side, struct mls_error *reterr)
 {
+    if (is_record(path))
+        return side_from_recording(path, ret_side, reterr);
     json_error_t why;
     json_t *root = json_load_file(path, JSON_REJECT_DUPLICATES, &why);
     if (!root)
@@ -163,6 +178,8 @@ enum mls_status mls_side_from_file(const char *path, struct mls_side **ret_side,
 
 bool mls_side_is_recording(const char *path)
 {
+    if (is_record(path))
+        return true;
     FILE *file = fopen(path, "re");
     if (!file)
         return false;

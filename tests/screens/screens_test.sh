@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Plays every tests/screens/*.keys without a terminal and compares the last screen with the expected one, at three sizes
-# and glyph sets. A line "# model broken" in a .keys file plays it on a file that is no model.
+# and glyph sets. A line "# model broken" in a .keys file plays it on a file that is no model, "# model recording" on a
+# recording, "# model folder" on a folder of models.
 #   tests/screens/screens_test.sh           compares
 #   tests/screens/screens_test.sh --renew   writes the expected screens anew
 set -u
@@ -14,6 +15,10 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 ln -s "$(realpath "$model")" "$work/digits.mlpackage"
 printf 'this is no model\n' >"$work/broken.mlmodel"
+cp "$here/../fuzz/corpus/profiler_recording_fuzz/demo.mlsrec" "$work/demo.mlsrec" # a recording: always the same numbers
+mkdir -p "$work/folder/below"
+cp -r "$(realpath "$model")" "$work/folder/below/digits.mlpackage"
+cp "$work/demo.mlsrec" "$work/broken.mlmodel" "$work/folder"
 cd "$work" || exit 1
 failed=0
 count=0
@@ -25,6 +30,10 @@ play() {
     if grep -q '^# model broken' "$keys"; then
         wanted=broken.mlmodel
         want_code=3
+    elif grep -q '^# model folder' "$keys"; then
+        wanted=folder
+    elif grep -q '^# model recording' "$keys"; then
+        wanted=demo.mlsrec
     fi
     { cat "$keys"; echo ":save-screen now.screen"; } >now.keys
     rm -f now.screen

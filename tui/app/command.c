@@ -97,10 +97,21 @@ static bool record_redacted(struct mls_state *state, const char *argument)
     return ok;
 }
 
+static bool compare(struct mls_state *state, const char *argument)
+{
+    if (strlen(argument) >= sizeof state->wishes.compare) {
+        mls_state_say(state, true, "cannot compare: the path is too long");
+        return false;
+    }
+    snprintf(state->wishes.compare, sizeof state->wishes.compare, "%s", argument);
+    mls_state_go(state, MLS_VIEW_compare);
+    return true;
+}
+
 static bool open_model(struct mls_state *state, const char *argument)
 {
-    if (state->snapshot->recording || strlen(argument) >= sizeof state->wishes.open) {
-        mls_state_say(state, true, "cannot open %.100s here", argument);
+    if (strlen(argument) >= sizeof state->wishes.open) {
+        mls_state_say(state, true, "cannot open: the path is too long");
         return false;
     }
     snprintf(state->wishes.open, sizeof state->wishes.open, "%s", argument);
@@ -123,6 +134,7 @@ static const struct {
     {"record", record, true},
     {"record-redacted", record_redacted, true},
     {"open", open_model, true},
+    {"compare", compare, true},
     {"save-config", mls_config_save, false},
 };
 

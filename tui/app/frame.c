@@ -56,8 +56,8 @@ static void draw_title(struct mls_state *state, struct mls_grid *grid)
     const struct mls_snapshot *snapshot = state->snapshot;
     const struct mls_view *view = mls_state_view(state);
     char path[512], right[160];
-    size_t used = (size_t)snprintf(path, sizeof path, " mlscope ▸ %.128s ▸ %s", model_name(snapshot->path),
-                                   view->ops->title);
+    size_t used = (size_t)snprintf(path, sizeof path, " mlscope ▸ %.128s%s%s", model_name(snapshot->path),
+                                   snapshot->path ? " ▸ " : "", view->ops->title);
     mls_op_id op;
     if (used < sizeof path && view->ops->op && view->list.n_order && view->detail &&
         view->ops->op(view, view->list.selected_row, &op))

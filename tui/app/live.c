@@ -4,7 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "app/baseline.h"
 #include "app/engine.h"
+#include "app/finder.h"
 #include "app/live_data.h"
 #include "core/clock.h"
 #include "diagnostics/recorded.h"
@@ -19,7 +21,12 @@ struct mls_live {
     struct mls_live_options options;
     struct mls_loader_options loader; /* those of the options, with another path after a change of model */
     char *path;                       /* owned, or NULL: that of the options */
-    struct mls_engine *engine;        /* NULL with a recording */
+    struct mls_engine *engine;        /* NULL with a recording, and while there is no model */
+    struct mls_recording *recording;
+    struct mls_baseline baseline;
+    struct mls_finder *finder;
+    struct mls_found *found; /* a copy for the snapshot */
+    size_t found_capacity;
     struct mls_engine *dying[DYING_MAX];
     struct mls_snapshot snapshot;
     struct live_data data; /* what the snapshot points to */
@@ -71,17 +78,23 @@ struct mls_live *mls_live_start(const struct mls_live_options *options)
 {
     static const struct mls_loader_options nothing;
     struct mls_live *live = calloc(1, sizeof *live);
-    if (!live)
+    if (!live) {
+        mls_recording_free(options->recording);
         return NULL;
+    }
     live->options = *options;
     live->loader = options->loader ? *options->loader : nothing;
     live->begin_ns = mls_clock_ns();
     clear_snapshot(live);
     live->snapshot.setting = options->compute_units;
     bool ok = true;
+    live->recording = options->recording;
     if (options->recording)
         ok = live_data_replay(&live->data, options->recording, options->recording_path, &live->snapshot);
-    else
+    else if (options->folder) {
+        live->snapshot.phase = MLS_PHASE_CHOOSING;
+        mls_live_find(live, options->folder);
+    } else
         ok = (live->engine = mls_engine_start(&live->loader, &live->options.settings)) != NULL;
     if (ok)
         return live;
@@ -112,10 +125,43 @@ static void reap(struct mls_live *live)
         }
 }
 
+/* Whatever stood behind the screen goes; the engine ends on its own time. */
+static void leave(struct mls_live *live)
+{
+    mls_profile_free(live->profile);
+    live->profile = NULL;
+    mls_report_free(live->report);
+    live->report = NULL;
+    bury(live, live->engine);
+    live->engine = NULL;
+    clear_snapshot(live);
+    live_data_clear(&live->data);
+    mls_recording_free(live->recording);
+    live->recording = NULL;
+}
+
+/* A recording takes the place of what was there; false when it cannot be read: then nothing has changed. */
+static bool switch_to_recording(struct mls_live *live, const char *path, struct mls_recording *recording)
+{
+    char *own_path = strdup(path);
+    if (!own_path) {
+        mls_recording_free(recording);
+        return false;
+    }
+    leave(live);
+    free(live->path);
+    live->path = own_path;
+    live->recording = recording;
+    return live_data_replay(&live->data, recording, own_path, &live->snapshot);
+}
+
 bool mls_live_restart(struct mls_live *live, const struct mls_settings *settings, const char *path,
                       const char *why)
 {
     struct mls_loader_options loader = live->loader;
+    struct mls_recording *recording;
+    if (path && mls_recording_open(path, &recording, NULL) == MLS_OK)
+        return switch_to_recording(live, path, recording);
     char *own_path = path ? strdup(path) : NULL;
     if (path && !own_path)
         return false;
@@ -123,27 +169,49 @@ bool mls_live_restart(struct mls_live *live, const struct mls_settings *settings
         loader.path = own_path;
         loader.spec_file = NULL;
     }
-    struct mls_engine *engine = live->options.recording ? NULL : mls_engine_start(&loader, settings);
+    struct mls_engine *engine = loader.path || loader.spec_file ? mls_engine_start(&loader, settings) : NULL;
     if (!engine) {
         free(own_path);
         return false;
     }
-    mls_profile_free(live->profile);
-    live->profile = NULL;
-    mls_report_free(live->report);
-    live->report = NULL;
-    bury(live, live->engine);
-    live->engine = engine;
-    live->loader = loader;
     if (own_path) {
         free(live->path);
         live->path = own_path;
     }
+    live->loader = loader;
     live->options.settings = *settings;
-    clear_snapshot(live);
-    live_data_clear(&live->data);
+    leave(live);
+    live->engine = engine;
     mls_live_note(live, MLS_LOG_CHANGE, why);
     return true;
+}
+
+enum mls_status mls_live_set_baseline(struct mls_live *live, const char *path, struct mls_error *reterr)
+{
+    char label[MLS_LOG_TEXT_BYTES];
+    if (path)
+        return mls_baseline_open(&live->baseline, path, reterr);
+    if (!live->snapshot.n_steps)
+        return mls_fail(reterr, MLS_ERR_USAGE, "there is nothing to compare with yet: no model runs");
+    snprintf(label, sizeof label, "%.120s at %.0f s", live->snapshot.path, seconds_since_start(live));
+    enum mls_status status = mls_baseline_take(&live->baseline, &live->snapshot, label, reterr);
+    if (!status)
+        mls_live_reset(live, "baseline taken; statistics begin again");
+    return status;
+}
+
+void mls_live_find(struct mls_live *live, const char *folder)
+{
+    char above[MLS_FOUND_PATH_BYTES] = ".";
+    const char *path = live->snapshot.recording ? live->snapshot.recording : live->loader.path;
+    const char *slash = path ? strrchr(path, '/') : NULL;
+    while (slash && slash > path && slash[1] == '\0') /* "folder/" */
+        for (slash--; slash > path && *slash != '/'; slash--)
+            continue;
+    if (slash && *slash == '/' && (size_t)(slash - path) < sizeof above)
+        snprintf(above, sizeof above, "%.*s", slash > path ? (int)(slash - path) : 1, path);
+    if (!live->finder)
+        live->finder = mls_finder_start(folder ? folder : above);
 }
 
 void mls_live_set_units(struct mls_live *live, enum mls_compute_units setting)
@@ -173,7 +241,7 @@ void mls_live_cancel(struct mls_live *live)
 
 void mls_live_note(struct mls_live *live, enum mls_log_kind kind, const char *text)
 {
-    if (!live->options.recording)
+    if (!live->recording)
         mls_log_add(&live->log, seconds_since_start(live), kind, "%s", text);
 }
 
@@ -312,12 +380,27 @@ static void note_failure(struct mls_live *live)
     mls_live_note(live, MLS_LOG_ERROR, text);
 }
 
+static void update_found(struct mls_live *live)
+{
+    struct mls_snapshot *snapshot = &live->snapshot;
+    if (!live->finder || (snapshot->found_root && !snapshot->finding))
+        return;
+    snapshot->n_found =
+        mls_finder_copy(live->finder, &live->found, &live->found_capacity, &snapshot->finding);
+    snapshot->found = live->found;
+    snapshot->found_root = mls_finder_root(live->finder);
+}
+
 void mls_live_update(struct mls_live *live, bool collect_only)
 {
     struct mls_snapshot *snapshot = &live->snapshot;
-    if (!live->engine)
-        return;
     reap(live);
+    if (!collect_only)
+        update_found(live);
+    if (!live->engine) {
+        mls_baseline_compare(&live->baseline, snapshot);
+        return;
+    }
     enum mls_phase phase = mls_engine_phase(live->engine);
     for (size_t i = 0; live->profile && i < mls_engine_worker_count(live->engine); i++)
         mls_profile_collect(live->profile, mls_engine_recorder(live->engine, i));
@@ -350,6 +433,7 @@ void mls_live_update(struct mls_live *live, bool collect_only)
     bool old = live->report_measured && mls_clock_ns() - live->report_at_ns > report_every_ns;
     if (failed_now || !live->report || first_measured || (old && phase == MLS_PHASE_RUNNING))
         diagnose(live);
+    mls_baseline_compare(&live->baseline, snapshot);
     snapshot->phase = phase;
 }
 
@@ -385,6 +469,10 @@ void mls_live_free(struct mls_live *live)
     for (unsigned i = 0; i < DYING_MAX; i++)
         mls_engine_free(live->dying[i]);
     live_data_done(&live->data);
+    mls_recording_free(live->recording);
+    mls_baseline_done(&live->baseline);
+    mls_finder_free(live->finder);
+    free(live->found);
     free(live->path);
     free(live);
 }

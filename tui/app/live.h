@@ -13,11 +13,12 @@ struct mls_live;
 struct mls_live_options {
     const struct mls_loader_options *loader; /* borrowed until mls_live_free */
     struct mls_settings settings;
-    enum mls_compute_units compute_units;  /* whose units are shown */
-    struct mls_environment environment;    /* for recordings */
-    bool synthetic;                        /* mls_snapshot_synthesize */
-    const char *recording_path;            /* shown as the path of `recording` */
-    const struct mls_recording *recording; /* opened instead of a model; borrowed until mls_live_free */
+    enum mls_compute_units compute_units; /* whose units are shown */
+    struct mls_environment environment;   /* for recordings */
+    bool synthetic;                       /* mls_snapshot_synthesize */
+    const char *recording_path;           /* opened instead of a model; borrowed until mls_live_free */
+    struct mls_recording *recording;      /* what was read from there; owned by the live from its start on */
+    const char *folder;                   /* no model yet: what lies below it is shown; or NULL */
 };
 
 /* mls_live_start: starts the engine, or takes over the recording. NULL when out of memory or threads. */
@@ -34,6 +35,13 @@ void mls_live_set_units(struct mls_live *live, enum mls_compute_units setting);
 
 /* mls_live_reset: statistics begin again; the model runs on. */
 void mls_live_reset(struct mls_live *live, const char *why);
+
+/* mls_live_set_baseline: a recording or stored profile, or with NULL the statistics so far; compared with
+ * from now on. */
+enum mls_status mls_live_set_baseline(struct mls_live *live, const char *path, struct mls_error *reterr);
+
+/* mls_live_find: looks for models below a folder; NULL is the one that the model lies in. */
+void mls_live_find(struct mls_live *live, const char *folder);
 
 /* mls_live_cancel: gives up a load that is going on. */
 void mls_live_cancel(struct mls_live *live);

@@ -20,6 +20,7 @@ enum mls_where {
     MLS_IN_DETAIL = 1u << 5, /* a detail pane is open */
     MLS_IN_TIMELINE = 1u << 6,
     MLS_IN_SETUP = 1u << 7,
+    MLS_IN_MODELS = 1u << 10,
     MLS_IN_LOADING = 1u << 8, /* a load or another long action goes on */
     MLS_IN_LIVE = 1u << 9     /* a model runs; not with recordings */
 };
@@ -96,6 +97,9 @@ enum mls_where {
     X(MEMORY, "memory", "5", MLS_IN_ANY, "", "the arena over the steps of a prediction")                    \
     X(PLACEMENT, "placement", "6", MLS_IN_ANY, "", "predicted units for the four compute-unit settings")    \
     X(FINDINGS, "findings", "8", MLS_IN_ANY, "", "what is wrong or slow, why, and the fix")                 \
+    X(COMPARE, "compare", "9", MLS_IN_ANY, "", "what changed since the baseline, with its noise")           \
+    X(MODELS, "models", "M", MLS_IN_ANY, "", "models and recordings below the folder, to open one")         \
+    X(BASELINE, "baseline", "B", MLS_IN_ANY, "", "take the statistics so far as the baseline")              \
     X(LOG, "log", "0", MLS_IN_ANY, "", "what happened, and how the model did over the whole time")          \
     X(SETUP, "setup", "F2", MLS_IN_ANY, "", "settings of the model and the screen")                         \
     X(REDRAW, "redraw", "Ctrl-l", MLS_IN_ANY, "", "draw the whole screen again")                            \

@@ -136,6 +136,8 @@ static bool prepare(const struct mls_screen_options *options, const struct mls_l
         mls_state_say(state, true, "cannot read the configuration %.180s", options->config_path);
     state->ascii = state->ascii || ascii;
     state->mouse = state->mouse && !options->no_mouse;
+    if (options->folder)
+        mls_state_go(state, MLS_VIEW_models);
     return true;
 }
 
@@ -147,6 +149,7 @@ int mls_screen_main(const struct mls_screen_options *options)
     setlocale(LC_CTYPE, "");
     struct mls_terminal *terminal = options->script_path ? NULL : open_terminal(options);
     if (!options->script_path && !terminal) {
+        mls_recording_free(options->recording);
         free(state);
         return EXIT_USAGE;
     }
@@ -157,7 +160,8 @@ int mls_screen_main(const struct mls_screen_options *options)
                                                   .environment = options->environment,
                                                   .synthetic = options->deterministic,
                                                   .recording = options->recording,
-                                                  .recording_path = options->recording_path});
+                                                  .recording_path = options->recording_path,
+                                                  .folder = options->folder});
     bool ready = live && state && prepare(options, live, state);
     if (ready) {
         code = run_screen(options, state, live, terminal, &deadly);

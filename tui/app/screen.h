@@ -13,8 +13,9 @@ struct mls_screen_options {
     const struct mls_loader_options *loader;
     struct mls_settings settings;
     struct mls_environment environment;
-    const struct mls_recording *recording; /* shown in place of a model */
+    struct mls_recording *recording; /* shown in place of a model; the screen frees it */
     const char *recording_path;
+    const char *folder;                   /* no model yet: what lies below it is shown; or NULL */
     enum mls_compute_units compute_units; /* whose predicted units stand beside the operations */
     const char *config_path;              /* NULL: the usual one */
     const char *script_path; /* keys and commands from a file ("-": standard input), no terminal used; NULL:

@@ -15,10 +15,14 @@
 #include "profiler/profile.h"
 #include "profiler/recording.h"
 
+struct mls_comparison; /* profiler/compare.h */
+struct mls_found;      /* app/finder.h */
+
 /* Phases of a screen's life: id, word shown. */
-#define MLS_PHASE_LIST(X) \
-    X(LOADING, "loading") \
-    X(RUNNING, "running") \
+#define MLS_PHASE_LIST(X)       \
+    X(LOADING, "loading")       \
+    X(CHOOSING, "no model yet") \
+    X(RUNNING, "running")       \
     X(FAILED, "failed")
 
 enum mls_phase {
@@ -80,8 +84,13 @@ struct mls_snapshot {
     const struct mls_history *history;
     const struct mls_log *log;
     const struct mls_placement *placements[MLS_COMPUTE_UNITS_COUNT]; /* NULL where none could be made */
-    enum mls_compute_units setting;  /* whose units are shown beside operations */
-    const struct mls_report *report; /* or NULL */
+    enum mls_compute_units setting;          /* whose units are shown beside operations */
+    const struct mls_report *report;         /* or NULL */
+    const struct mls_comparison *comparison; /* with the baseline, or NULL */
+    const struct mls_found *found;           /* models below a folder */
+    size_t n_found;
+    const char *found_root; /* NULL: nobody asked for them */
+    bool finding;           /* more may come */
 };
 
 /* mls_snapshot_op_name: of an operation of the model; "" when it is not known. */

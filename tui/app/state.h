@@ -45,8 +45,11 @@ struct mls_wishes {
     char why[MLS_LOG_TEXT_BYTES];
     char record[MLS_PATH_BYTES]; /* write a recording there; "": no */
     bool redact;
-    char open[MLS_PATH_BYTES]; /* open this model instead; "": no */
-    char copy[MLS_COPY_BYTES]; /* into the clipboard; "": nothing */
+    char open[MLS_PATH_BYTES];    /* open this model instead; "": no */
+    bool baseline;                /* the statistics so far become the baseline */
+    char compare[MLS_PATH_BYTES]; /* take this file as the baseline; "": no */
+    bool find;                    /* look for models */
+    char copy[MLS_COPY_BYTES];    /* into the clipboard; "": nothing */
 };
 
 /* A part of the screen that a click on means a request. */

@@ -3,6 +3,7 @@
 #include <time.h>
 
 #include "app/complete.h"
+#include "app/finder.h"
 #include "app/state.h"
 
 /* ---- Prompts
@@ -208,6 +209,12 @@ static void open_row(struct mls_state *state)
 {
     struct mls_view *view = mls_state_view(state);
     mls_op_id op;
+    if (state->current == MLS_VIEW_models && view->list.n_order) {
+        const struct mls_found *found = &state->snapshot->found[view->list.selected_row];
+        snprintf(state->wishes.open, sizeof state->wishes.open, "%s", found->path);
+        mls_state_go(state, MLS_VIEW_overview);
+        return;
+    }
     if (state->current == MLS_VIEW_setup && view->list.n_order) {
         char line[MLS_PROMPT_BYTES];
         const struct mls_setup_row *row = &state->setup[view->list.selected_row];
@@ -455,6 +462,9 @@ static bool perform_wish(struct mls_state *state, enum mls_request request)
             mls_state_say(state, true, "this is a recording already");
         else
             wish_recording(state);
+        return true;
+    case MLS_REQUEST_BASELINE:
+        state->wishes.baseline = true;
         return true;
     case MLS_REQUEST_COPY:
         copy_row(state);

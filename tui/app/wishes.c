@@ -20,6 +20,19 @@ static void save(struct mls_state *state, struct mls_live *live, const struct ml
 }
 
 /* The settings as they were come back when the model cannot be started with the new ones. */
+static void compare(struct mls_state *state, struct mls_live *live, const struct mls_wishes *wishes)
+{
+    struct mls_error error;
+    const char *path = wishes->compare[0] ? wishes->compare : NULL;
+    if (mls_live_set_baseline(live, path, &error) != MLS_OK)
+        mls_state_say(state, true, "%.250s", error.text);
+    else if (path)
+        mls_state_say(state, false, "compared with %.200s", path);
+    else
+        mls_state_say(state, false, "the statistics so far are the baseline now (9 compares)");
+    mls_state_refresh(state);
+}
+
 static void restart(struct mls_state *state, struct mls_live *live, const struct mls_wishes *wishes)
 {
     char why[MLS_LOG_TEXT_BYTES];
@@ -44,6 +57,10 @@ void mls_wishes_fulfil(struct mls_state *state, struct mls_live *live, struct ml
         mls_live_cancel(live);
     if (wishes.reset)
         mls_live_reset(live, wishes.why);
+    if (wishes.baseline || wishes.compare[0])
+        compare(state, live, &wishes);
+    if (wishes.find)
+        mls_live_find(live, NULL);
     if (wishes.restart || wishes.open[0])
         restart(state, live, &wishes);
     if (wishes.copy[0] && terminal && !mls_terminal_copy(terminal, wishes.copy))

@@ -2,6 +2,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "app/finder.h"
 #include "app/screen.h"
 #include "cli/annotate.h"
 #include "cli/cli.h"
@@ -51,8 +52,25 @@ static enum mls_status show_recording(const struct arguments *arguments, struct 
     options->recording = recording;
     options->recording_path = arguments->operand;
     *ret_code = mls_screen_main(options);
-    mls_recording_free(recording);
     return MLS_OK;
+}
+
+/* What was given is a folder, or nothing: the user chooses. Keys and inputs of the command line stay. */
+static enum mls_status show_folder(const struct arguments *arguments, struct mls_screen_options *options,
+                                   int *ret_code, struct mls_error *reterr)
+{
+    struct arguments chosen = *arguments;
+    struct opened opened = {0};
+    chosen.operand = options->folder;
+    enum mls_status status = open_options(&chosen, &opened, reterr);
+    opened.options.path = NULL;
+    if (!status)
+        status = live_settings_read(arguments, &opened.options, &options->settings, reterr);
+    options->loader = &opened.options;
+    if (!status)
+        *ret_code = mls_screen_main(options);
+    open_close(&opened);
+    return status;
 }
 
 static enum mls_status show_model(const struct arguments *arguments, struct mls_screen_options *options,
@@ -81,9 +99,16 @@ int verb_screen(const struct arguments *arguments, struct console *console)
     struct mls_error error;
     struct mls_screen_options options = {.ascii = false};
     int code = 0;
+    bool asset = arguments_has(arguments, OPTION_SPEC);
+    if (!arguments->operand && !asset)
+        options.folder = ".";
+    else if (arguments->operand && mls_is_folder_of_models(arguments->operand))
+        options.folder = arguments->operand;
     enum mls_status status = read_options(arguments, console, &options, &error);
     if (!status && recording)
         status = show_recording(arguments, &options, &code, &error);
+    else if (!status && options.folder)
+        status = show_folder(arguments, &options, &code, &error);
     else if (!status)
         status = show_model(arguments, &options, &code, &error);
     return status ? console_error(&error) : code;

@@ -83,7 +83,9 @@ struct mls_view {
     X(memory)            \
     X(placement)         \
     X(findings)          \
+    X(compare)           \
     X(log)               \
+    X(models)            \
     X(setup)             \
     X(help)
 

@@ -14,6 +14,7 @@
 #include "profiler/profile.h"
 
 struct json_t; /* jansson */
+struct mls_record; /* profiler/recording.h */
 
 /* One operation of a side. Texts are borrowed. */
 struct mls_side_op {
@@ -38,7 +39,8 @@ struct mls_side {
     uint32_t opset;
     const struct mls_side_op *ops;
     size_t n_ops;
-    struct json_t *document; /* owner of the texts of a recording, or NULL */
+    struct json_t *document; /* owner of the texts of a stored profile, or NULL */
+    char *texts;             /* owner of the texts of a record, or NULL */
 };
 
 /* mls_side_from_profile: from a measurement. Borrows `loaded`; the caller frees. */
@@ -46,10 +48,14 @@ enum mls_status mls_side_from_profile(const struct mls_loaded *loaded, const str
                                       const struct mls_memory_use *memory, struct mls_side **ret_side,
                                       struct mls_error *reterr);
 
-/* mls_side_from_file: from what `profile --json` wrote. USAGE when it is no such file. Borrows `path`. */
+/* mls_side_from_record: from what the screen shows or a recording kept; texts are copied, `label` is borrowed. */
+enum mls_status mls_side_from_record(const struct mls_record *record, const char *label, struct mls_side **ret_side,
+                                     struct mls_error *reterr);
+
+/* mls_side_from_file: from what `profile --json` or `record` wrote. USAGE when it is no such file. Borrows `path`. */
 enum mls_status mls_side_from_file(const char *path, struct mls_side **ret_side, struct mls_error *reterr);
 
-/* mls_side_is_recording: whether the file begins like a JSON document, and not like a model. */
+/* mls_side_is_recording: whether the file begins like a recording or a JSON document, and not like a model. */
 bool mls_side_is_recording(const char *path);
 
 /* mls_side_free: NULL is fine. */
