@@ -39,7 +39,11 @@ struct mls_engine {
     struct mls_arena *arena; /* of the attributes */
     const struct mls_step_attribute *attributes;
     size_t n_attributes;
+    bool measure_roofline;
     struct mls_roofline roofline;
+    _Atomic uint32_t asked; /* step to look into, or MLS_PROBE_NO_STEP */
+    pthread_mutex_t lock;   /* over the answer */
+    struct mls_probe answer;
     _Atomic(struct mls_run *) runs[MLS_ENGINE_WORKERS_MAX]; /* set while they may be cancelled */
 };
 
@@ -83,12 +87,28 @@ static bool predict(struct worker *worker, bool timed)
     return false;
 }
 
+/* Looks into a step, if anyone asked. */
+static void answer(struct worker *worker)
+{
+    struct mls_engine *engine = worker->engine;
+    uint32_t step = atomic_exchange_explicit(&engine->asked, MLS_PROBE_NO_STEP, memory_order_relaxed);
+    struct mls_probe probe;
+    if (step == MLS_PROBE_NO_STEP ||
+        mls_probe_run(worker->run, mls_loader_result(engine->loader)->plan, step, &probe, NULL) != MLS_OK)
+        return;
+    pthread_mutex_lock(&engine->lock);
+    engine->answer = probe;
+    pthread_mutex_unlock(&engine->lock);
+}
+
 static void predict_on(struct worker *worker)
 {
     struct mls_engine *engine = worker->engine;
     const struct mls_settings *settings = &engine->settings;
     uint64_t next_ns = mls_clock_ns();
     while (!is_stopping(engine) && predict(worker, true)) {
+        if (worker == &engine->workers[0])
+            answer(worker);
         if (settings->delay_ms)
             sleep_until(engine, mls_clock_ns() + settings->delay_ms * 1000000ull);
         if (settings->rate_hz > 0) {
@@ -195,12 +215,15 @@ static bool make_loader(struct mls_engine *engine, const struct mls_loader_optio
 }
 
 struct mls_engine *mls_engine_start(const struct mls_loader_options *base,
-                                    const struct mls_settings *settings)
+                                    const struct mls_settings *settings, bool measure_roofline)
 {
     struct mls_engine *engine = calloc(1, sizeof *engine);
     if (!engine)
         return NULL;
     engine->settings = *settings;
+    engine->measure_roofline = measure_roofline;
+    engine->answer.step = engine->asked = MLS_PROBE_NO_STEP;
+    pthread_mutex_init(&engine->lock, NULL);
     engine->arena = mls_arena_create(0);
     bool ok = make_loader(engine, base) && engine->arena;
     size_t n = settings->concurrency ? settings->concurrency : 1;
@@ -271,6 +294,19 @@ uint64_t mls_engine_done(const struct mls_engine *engine)
     return atomic_load_explicit(&engine->n_done, memory_order_relaxed);
 }
 
+void mls_engine_ask(struct mls_engine *engine, uint32_t step)
+{
+    atomic_store_explicit(&engine->asked, step, memory_order_relaxed);
+}
+
+bool mls_engine_answer(struct mls_engine *engine, struct mls_probe *ret_probe)
+{
+    pthread_mutex_lock(&engine->lock);
+    *ret_probe = engine->answer;
+    pthread_mutex_unlock(&engine->lock);
+    return ret_probe->step != MLS_PROBE_NO_STEP;
+}
+
 void mls_engine_stop(struct mls_engine *engine)
 {
     atomic_store(&engine->stop, true);
@@ -304,6 +340,7 @@ void mls_engine_free(struct mls_engine *engine)
         mls_placement_free(engine->placements[i]);
     mls_loader_free(engine->loader);
     mls_arena_free(engine->arena);
+    pthread_mutex_destroy(&engine->lock);
     free(engine->path);
     free(engine->shapes);
     free(engine->inputs);

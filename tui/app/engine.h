@@ -6,6 +6,7 @@
 
 #include <stdatomic.h>
 
+#include "app/probe.h"
 #include "app/settings.h"
 #include "app/snapshot.h"
 #include "profiler/recorder.h"
@@ -15,9 +16,10 @@ enum { MLS_ENGINE_WORKERS_MAX = 64 };
 struct mls_engine;
 
 /* mls_engine_start: loads and runs, on threads of its own. `base` is what the command line says and is
- * borrowed until mls_engine_free; settings are copied and win. NULL when out of memory or threads. */
+ * borrowed until mls_engine_free; settings are copied and win. Measuring the machine's limits takes some 50
+ * ms. NULL when out of memory or threads. */
 struct mls_engine *mls_engine_start(const struct mls_loader_options *base,
-                                    const struct mls_settings *settings);
+                                    const struct mls_settings *settings, bool measure_roofline);
 
 /* mls_engine_phase: LOADING until the first prediction is done. */
 enum mls_phase mls_engine_phase(const struct mls_engine *engine);
@@ -39,6 +41,11 @@ struct mls_recorder *mls_engine_recorder(const struct mls_engine *engine, size_t
 
 /* mls_engine_done: predictions that were finished. */
 uint64_t mls_engine_done(const struct mls_engine *engine);
+
+/* mls_engine_ask: between two predictions the engine looks at what flows through this step, once.
+ * mls_engine_answer: the latest answer, into *ret_probe; false when there is none. */
+void mls_engine_ask(struct mls_engine *engine, uint32_t step);
+bool mls_engine_answer(struct mls_engine *engine, struct mls_probe *ret_probe);
 
 /* mls_engine_stop: asks for an end; mls_engine_stopped: whether it came; mls_engine_free: waits for it,
  * frees. */

@@ -40,7 +40,8 @@ struct mls_live {
     uint64_t trend_at_ns;
     uint64_t runs_seen;   /* by the history */
     bool report_measured; /* it knew measured times */
-    uint64_t n_looks;     /* at the steps */
+    uint64_t n_looks;      /* at the steps */
+    uint32_t probe_step;   /* asked for last */
     uint64_t n_expected;
     enum mls_stage stage_seen;
     uint64_t stage_begin_ns;
@@ -66,6 +67,7 @@ static void clear_snapshot(struct mls_live *live)
     snapshot->path = live->loader.path ? live->loader.path : live->loader.spec_file;
     snapshot->model.path = snapshot->path;
     snapshot->environment = live->options.environment;
+    snapshot->probe.step = live->probe_step = MLS_PROBE_NO_STEP;
     snapshot->history = &live->history;
     snapshot->log = &live->log;
     live->stage_begin_ns = mls_clock_ns();
@@ -95,7 +97,8 @@ struct mls_live *mls_live_start(const struct mls_live_options *options)
         live->snapshot.phase = MLS_PHASE_CHOOSING;
         mls_live_find(live, options->folder);
     } else
-        ok = (live->engine = mls_engine_start(&live->loader, &live->options.settings)) != NULL;
+        ok = (live->engine = mls_engine_start(&live->loader, &live->options.settings, !options->synthetic)) !=
+             NULL;
     if (ok)
         return live;
     mls_live_free(live);
@@ -169,7 +172,9 @@ bool mls_live_restart(struct mls_live *live, const struct mls_settings *settings
         loader.path = own_path;
         loader.spec_file = NULL;
     }
-    struct mls_engine *engine = loader.path || loader.spec_file ? mls_engine_start(&loader, settings) : NULL;
+    struct mls_engine *engine = loader.path || loader.spec_file
+                                    ? mls_engine_start(&loader, settings, !live->options.synthetic)
+                                    : NULL;
     if (!engine) {
         free(own_path);
         return false;
@@ -434,7 +439,17 @@ void mls_live_update(struct mls_live *live, bool collect_only)
     if (failed_now || !live->report || first_measured || (old && phase == MLS_PHASE_RUNNING))
         diagnose(live);
     mls_baseline_compare(&live->baseline, snapshot);
+    if (snapshot->probe.step != live->probe_step && live->probe_step != MLS_PROBE_NO_STEP)
+        mls_engine_answer(live->engine, &snapshot->probe);
     snapshot->phase = phase;
+}
+
+void mls_live_probe(struct mls_live *live, uint32_t step)
+{
+    if (!live->engine || live->options.synthetic || step == live->probe_step)
+        return;
+    live->probe_step = step;
+    mls_engine_ask(live->engine, step);
 }
 
 const struct mls_snapshot *mls_live_snapshot(const struct mls_live *live)

@@ -40,6 +40,9 @@ void mls_live_reset(struct mls_live *live, const char *why);
  * from now on. */
 enum mls_status mls_live_set_baseline(struct mls_live *live, const char *path, struct mls_error *reterr);
 
+/* mls_live_probe: statistics of what flows through a step come into the snapshot soon, once. */
+void mls_live_probe(struct mls_live *live, uint32_t step);
+
 /* mls_live_find: looks for models below a folder; NULL is the one that the model lies in. */
 void mls_live_find(struct mls_live *live, const char *folder);
 

@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "app/probe.h"
 #include "diagnostics/engine.h"
 #include "diagnostics/placement.h"
 #include "profiler/loader.h"
@@ -86,6 +87,7 @@ struct mls_snapshot {
     const struct mls_placement *placements[MLS_COMPUTE_UNITS_COUNT]; /* NULL where none could be made */
     enum mls_compute_units setting;          /* whose units are shown beside operations */
     const struct mls_report *report;         /* or NULL */
+    struct mls_probe probe;                  /* of the step whose detail was opened last */
     const struct mls_comparison *comparison; /* with the baseline, or NULL */
     const struct mls_found *found;           /* models below a folder */
     size_t n_found;

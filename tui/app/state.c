@@ -71,6 +71,33 @@ static void read_setup(struct mls_state *state)
     }
 }
 
+/* The step that executes an operation, or n_steps. */
+static size_t step_of(const struct mls_snapshot *snapshot, mls_op_id op)
+{
+    for (size_t i = 0; i < snapshot->n_steps; i++) {
+        const struct mls_step *step = mls_snapshot_step(snapshot, i);
+        if (step->op.i == op.i)
+            return i;
+        for (uint32_t fused = 0; fused < step->n_fused; fused++)
+            if (step->fused[fused].i == op.i)
+                return i;
+    }
+    return snapshot->n_steps;
+}
+
+/* Whose detail is open wants to be looked into. */
+static void wish_probe(struct mls_state *state)
+{
+    const struct mls_view *view = mls_state_view(state);
+    mls_op_id op;
+    if (!(view->detail || view->full) || !view->ops->op || !view->list.n_order || !state->snapshot->n_steps ||
+        !view->ops->op(view, view->list.selected_row, &op))
+        return;
+    size_t step = step_of(state->snapshot, op);
+    state->wishes.probe = step < state->snapshot->n_steps;
+    state->wishes.probe_step = (uint32_t)step;
+}
+
 void mls_state_refresh(struct mls_state *state)
 {
     if (state->snapshot->phase == MLS_PHASE_FAILED && state->failure_shown != state->snapshot->generation) {
@@ -83,6 +110,7 @@ void mls_state_refresh(struct mls_state *state)
         state->wishes.find = true;
     if (!mls_view_update(mls_state_view(state), state->snapshot))
         mls_state_say(state, true, "out of memory");
+    wish_probe(state);
 }
 
 void mls_state_go(struct mls_state *state, enum mls_view_index view)
@@ -106,20 +134,6 @@ void mls_state_go(struct mls_state *state, enum mls_view_index view)
     state->places[state->n_places++] = view;
     state->place = state->n_places - 1;
     mls_state_refresh(state);
-}
-
-/* The step that executes an operation, or n_steps. */
-static size_t step_of(const struct mls_snapshot *snapshot, mls_op_id op)
-{
-    for (size_t i = 0; i < snapshot->n_steps; i++) {
-        const struct mls_step *step = mls_snapshot_step(snapshot, i);
-        if (step->op.i == op.i)
-            return i;
-        for (uint32_t fused = 0; fused < step->n_fused; fused++)
-            if (step->fused[fused].i == op.i)
-                return i;
-    }
-    return snapshot->n_steps;
 }
 
 bool mls_state_go_op(struct mls_state *state, mls_op_id op)

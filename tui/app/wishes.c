@@ -59,6 +59,8 @@ void mls_wishes_fulfil(struct mls_state *state, struct mls_live *live, struct ml
         mls_live_reset(live, wishes.why);
     if (wishes.baseline || wishes.compare[0])
         compare(state, live, &wishes);
+    if (wishes.probe)
+        mls_live_probe(live, wishes.probe_step);
     if (wishes.find)
         mls_live_find(live, NULL);
     if (wishes.restart || wishes.open[0])

@@ -116,6 +116,36 @@ static void draw_roofline(const struct mls_snapshot *snapshot, const struct mls_
         stats->gflops, limit, stats->gflops / limit * 100, roof->gflops, roof->gbytes_per_s);
 }
 
+/* What flowed through it in one prediction: range, mean, what is not finite, and a histogram from min to max.
+ */
+static void draw_values(const struct mls_snapshot *snapshot, size_t index, struct mls_grid *grid,
+                        struct mls_rect *rect)
+{
+    const struct mls_probe *probe = &snapshot->probe;
+    if (probe->step != index)
+        return;
+    for (size_t i = 0; i < probe->n_values; i++) {
+        const struct mls_probe_value *value = &probe->values[i];
+        double classes[MLS_PROBE_CLASSES], most = 0;
+        char odd[80] = "";
+        if (value->n_nan || value->n_infinite)
+            snprintf(odd, sizeof odd, "  ·  %zu NaN, %zu infinite", value->n_nan, value->n_infinite);
+        mls_panel_fact(
+            grid, rect, i ? "" : "values", "%s %.40s  ·  %.4g … %.4g, mean %.4g, std %.3g, %.1f %% zero%s",
+            value->output ? "out" : "in", value->name, value->min, value->max, value->mean, value->std,
+            value->n_elems ? (double)value->n_zero * 100 / (double)value->n_elems : 0, odd);
+        for (size_t k = 0; k < MLS_PROBE_CLASSES; k++) {
+            classes[k] = sqrt((double)value->classes[k]); /* so that small classes are seen */
+            most = classes[k] > most ? classes[k] : most;
+        }
+        struct mls_rect graph = {rect->x + 1 + MLS_PANEL_LABEL_COLUMNS, rect->y, MLS_PROBE_CLASSES, 1};
+        if (rect->rows > 0)
+            mls_graph_columns(grid, graph, value->n_nan ? MLS_STYLE_BAD : MLS_STYLE_PART_3, classes,
+                              MLS_PROBE_CLASSES, most);
+        mls_panel_skip(rect, 1);
+    }
+}
+
 static void draw_attributes(const struct mls_snapshot *snapshot, size_t step, struct mls_grid *grid,
                             struct mls_rect *rect)
 {
@@ -202,6 +232,7 @@ int mls_operation_draw(const struct mls_snapshot *snapshot, size_t index, struct
     draw_operands("outputs", step->outputs, step->n_outputs, false, grid, &rect);
     draw_operands("inputs", step->inputs, step->n_inputs, snapshot->n_attributes > 0, grid, &rect);
     draw_attributes(snapshot, index, grid, &rect);
+    draw_values(snapshot, index, grid, &rect);
     draw_fused(snapshot, step, grid, &rect);
     mls_panel_fact(grid, &rect, "memory", "%s live after it  ·  scratch %s",
                    mls_bytes_format((double)step->live_bytes_after, live),
