@@ -11,7 +11,7 @@
 #include "core/clock.h"
 #include "diagnostics/recorded.h"
 
-enum { FIRST_REPORT_RUNS = 20, DYING_MAX = 8, STEPS_AT_ONCE = 500 };
+enum { FIRST_REPORT_RUNS = 20, DYING_MAX = 8, STEPS_AT_ONCE = 500, LOOKS_PER_HOT = 5 };
 
 static const uint64_t report_every_ns = 10000000000u;
 static const uint64_t memory_every_ns = 1000000000u;
@@ -33,6 +33,8 @@ struct mls_live {
     struct mls_history history;
     struct mls_log log;
     struct mls_profile *profile;
+    struct mls_sampler *sampler; /* NULL: nobody asked */
+    struct mls_hot *hot;         /* of the profile */
     struct mls_report *report;
     uint64_t begin_ns;
     uint64_t report_at_ns; /* when it was made */
@@ -40,8 +42,8 @@ struct mls_live {
     uint64_t trend_at_ns;
     uint64_t runs_seen;   /* by the history */
     bool report_measured; /* it knew measured times */
-    uint64_t n_looks;      /* at the steps */
-    uint32_t probe_step;   /* asked for last */
+    uint64_t n_looks;     /* at the steps */
+    uint32_t probe_step;  /* asked for last */
     uint64_t n_expected;
     enum mls_stage stage_seen;
     uint64_t stage_begin_ns;
@@ -133,6 +135,8 @@ static void leave(struct mls_live *live)
 {
     mls_profile_free(live->profile);
     live->profile = NULL;
+    mls_hot_free(live->hot);
+    live->hot = NULL;
     mls_report_free(live->report);
     live->report = NULL;
     bury(live, live->engine);
@@ -232,6 +236,8 @@ void mls_live_reset(struct mls_live *live, const char *why)
     if (!live->profile)
         return;
     mls_profile_reset(live->profile);
+    if (live->hot)
+        mls_hot_clear(live->hot);
     live->runs_seen = 0;
     for (size_t i = 0; i < live->snapshot.n_steps; i++)
         live->snapshot.trends[i].n = 0;
@@ -351,6 +357,19 @@ static void update_steps(struct mls_live *live, size_t parts)
         live->snapshot.steps[i] = mls_profile_step(live->profile, i);
 }
 
+static void update_hot(struct mls_live *live)
+{
+    struct mls_snapshot *snapshot = &live->snapshot;
+    snapshot->hot = mls_hot_totals(live->hot);
+    size_t n = mls_hot_functions(live->hot, MLS_HOT_ALL_STEPS, snapshot->functions, MLS_SNAPSHOT_FUNCTIONS);
+    snapshot->n_functions = n < MLS_SNAPSHOT_FUNCTIONS ? n : MLS_SNAPSHOT_FUNCTIONS;
+    snapshot->n_step_functions = 0;
+    if (live->probe_step == MLS_PROBE_NO_STEP)
+        return;
+    n = mls_hot_functions(live->hot, live->probe_step, snapshot->step_functions, MLS_STEP_FUNCTIONS);
+    snapshot->n_step_functions = n < MLS_STEP_FUNCTIONS ? n : MLS_STEP_FUNCTIONS;
+}
+
 static void update_measurements(struct mls_live *live)
 {
     struct mls_snapshot *snapshot = &live->snapshot;
@@ -369,6 +388,8 @@ static void update_measurements(struct mls_live *live)
         snapshot->recent_ns[i] = (double)recent_ns[i];
     update_steps(live, snapshot->n_steps / STEPS_AT_ONCE + 1);
     live_data_keep_predictions(&live->data, live->profile, snapshot);
+    if (live->hot && live->n_looks % LOOKS_PER_HOT == 0)
+        update_hot(live);
     if (!live->options.synthetic)
         update_history(live);
     if (now_ns - live->trend_at_ns < trend_every_ns || !snapshot->predictions.runs)
@@ -444,6 +465,19 @@ void mls_live_update(struct mls_live *live, bool collect_only)
     snapshot->phase = phase;
 }
 
+bool mls_live_sample(struct mls_live *live, struct mls_error *reterr)
+{
+    if (!live->profile || live->options.synthetic)
+        return true; /* nothing to sample */
+    if (!live->sampler && mls_sampler_start(MLS_SAMPLER_RATE_HZ, &live->sampler, reterr) != MLS_OK)
+        return false;
+    if (live->hot)
+        return true;
+    live->hot = mls_hot_create(live->sampler);
+    mls_profile_set_hot(live->profile, live->hot);
+    return live->hot || mls_fail(reterr, MLS_ERR_MEMORY, "cannot sample: out of memory") == MLS_OK;
+}
+
 void mls_live_probe(struct mls_live *live, uint32_t step)
 {
     if (!live->engine || live->options.synthetic || step == live->probe_step)
@@ -483,6 +517,8 @@ void mls_live_free(struct mls_live *live)
     mls_engine_free(live->engine);
     for (unsigned i = 0; i < DYING_MAX; i++)
         mls_engine_free(live->dying[i]);
+    mls_hot_free(live->hot);
+    mls_sampler_free(live->sampler); /* the threads that it sampled have ended */
     live_data_done(&live->data);
     mls_recording_free(live->recording);
     mls_baseline_done(&live->baseline);

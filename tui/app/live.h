@@ -43,6 +43,10 @@ enum mls_status mls_live_set_baseline(struct mls_live *live, const char *path, s
 /* mls_live_probe: statistics of what flows through a step come into the snapshot soon, once. */
 void mls_live_probe(struct mls_live *live, uint32_t step);
 
+/* mls_live_sample: from now on stacks are sampled; once is enough. False, each time, where that does not
+ * work. */
+bool mls_live_sample(struct mls_live *live, struct mls_error *reterr);
+
 /* mls_live_find: looks for models below a folder; NULL is the one that the model lies in. */
 void mls_live_find(struct mls_live *live, const char *folder);
 

@@ -93,6 +93,7 @@ enum mls_where {
     X(PREVIOUS_VIEW, "previous-view", "Shift-Tab", MLS_IN_ANY, "", "previous view")                         \
     X(OVERVIEW, "overview", "1", MLS_IN_ANY, "", "the model, its load and its latency")                     \
     X(OPERATIONS, "operations", "2", MLS_IN_ANY, "", "every operation, measured live")                      \
+    X(HOT, "hot", "3", MLS_IN_ANY, "", "functions that the processor is in; opening it begins sampling")    \
     X(TIMELINE, "timeline", "4", MLS_IN_ANY, "", "single predictions over time, the slowest kept")          \
     X(MEMORY, "memory", "5", MLS_IN_ANY, "", "the arena over the steps of a prediction")                    \
     X(PLACEMENT, "placement", "6", MLS_IN_ANY, "", "predicted units for the four compute-unit settings")    \

@@ -11,6 +11,7 @@
 #include "app/probe.h"
 #include "diagnostics/engine.h"
 #include "diagnostics/placement.h"
+#include "profiler/hot.h"
 #include "profiler/loader.h"
 #include "profiler/memory.h"
 #include "profiler/profile.h"
@@ -41,6 +42,7 @@ struct mls_trend {
     unsigned n;
 };
 
+enum { MLS_SNAPSHOT_FUNCTIONS = 200, MLS_STEP_FUNCTIONS = 6 };
 enum { MLS_KEPT_LATEST = 7, MLS_KEPT_MAX = MLS_KEPT_LATEST + 1 };
 
 /*
@@ -85,8 +87,13 @@ struct mls_snapshot {
     const struct mls_history *history;
     const struct mls_log *log;
     const struct mls_placement *placements[MLS_COMPUTE_UNITS_COUNT]; /* NULL where none could be made */
-    enum mls_compute_units setting;          /* whose units are shown beside operations */
-    const struct mls_report *report;         /* or NULL */
+    enum mls_compute_units setting;  /* whose units are shown beside operations */
+    const struct mls_report *report; /* or NULL */
+    struct mls_hot_totals hot;       /* source NULL: nothing is sampled */
+    struct mls_hot_function functions[MLS_SNAPSHOT_FUNCTIONS];
+    size_t n_functions;
+    struct mls_hot_function step_functions[MLS_STEP_FUNCTIONS]; /* of the step in `probe`, while sampling */
+    size_t n_step_functions;
     struct mls_probe probe;                  /* of the step whose detail was opened last */
     const struct mls_comparison *comparison; /* with the baseline, or NULL */
     const struct mls_found *found;           /* models below a folder */

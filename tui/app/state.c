@@ -106,6 +106,8 @@ void mls_state_refresh(struct mls_state *state)
     }
     if (state->current == MLS_VIEW_setup)
         read_setup(state);
+    if (state->current == MLS_VIEW_hot)
+        state->wishes.sample = true;
     if (state->current == MLS_VIEW_models && !state->snapshot->found_root)
         state->wishes.find = true;
     if (!mls_view_update(mls_state_view(state), state->snapshot))

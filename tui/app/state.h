@@ -49,6 +49,7 @@ struct mls_wishes {
     bool baseline;                /* the statistics so far become the baseline */
     char compare[MLS_PATH_BYTES]; /* take this file as the baseline; "": no */
     bool find;                    /* look for models */
+    bool sample;                  /* stacks of the threads */
     bool probe;                   /* look into a step */
     uint32_t probe_step;
     char copy[MLS_COPY_BYTES]; /* into the clipboard; "": nothing */

@@ -46,6 +46,7 @@ static void restart(struct mls_state *state, struct mls_live *live, const struct
 void mls_wishes_fulfil(struct mls_state *state, struct mls_live *live, struct mls_terminal *terminal)
 {
     struct mls_wishes wishes = state->wishes;
+    struct mls_error error;
     memset(&state->wishes, 0, sizeof state->wishes);
     if (wishes.set_units) {
         mls_live_set_units(live, wishes.units);
@@ -59,6 +60,8 @@ void mls_wishes_fulfil(struct mls_state *state, struct mls_live *live, struct ml
         mls_live_reset(live, wishes.why);
     if (wishes.baseline || wishes.compare[0])
         compare(state, live, &wishes);
+    if (wishes.sample && !mls_live_sample(live, &error))
+        mls_state_say(state, true, "%.250s", error.text);
     if (wishes.probe)
         mls_live_probe(live, wishes.probe_step);
     if (wishes.find)

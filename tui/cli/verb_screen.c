@@ -7,6 +7,7 @@
 #include "cli/annotate.h"
 #include "cli/cli.h"
 #include "cli/live_settings.h"
+#include "cli/manual.h"
 
 static enum mls_status read_options(const struct arguments *arguments, const struct console *console,
                                     struct mls_screen_options *options, struct mls_error *reterr)
@@ -87,12 +88,24 @@ static enum mls_status show_model(const struct arguments *arguments, struct mls_
     return status;
 }
 
+static int show_manual(const struct arguments *arguments, struct console *console)
+{
+    struct mls_error error;
+    const char *shell = arguments_text(arguments, OPTION_COMPLETION);
+    if (shell)
+        return manual_completion(console, shell, &error) ? console_error(&error) : 0;
+    manual_page(console);
+    return 0;
+}
+
 int verb_screen(const struct arguments *arguments, struct console *console)
 {
     bool script = arguments_has(arguments, OPTION_SCRIPT);
     bool terminal = isatty(STDIN_FILENO) && isatty(STDOUT_FILENO);
     if (arguments_has(arguments, OPTION_DEFAULT_CONFIG))
         return mls_screen_default_config();
+    if (arguments_has(arguments, OPTION_MAN) || arguments_has(arguments, OPTION_COMPLETION))
+        return show_manual(arguments, console);
     bool recording = is_recording(arguments->operand);
     if (!recording && (arguments_has(arguments, OPTION_ONCE) || console->json || (!script && !terminal)))
         return verb_profile(arguments, console);

@@ -106,6 +106,8 @@ void mls_signals_block_thread(void)
     sigfillset(&set);
     for (unsigned i = 0; i < N_CRASHES; i++)
         sigdelset(&set, crashes[i]);
+    sigdelset(&set, SIGTRAP); /* those that sample a thread come to that thread */
+    sigdelset(&set, SIGPROF);
     pthread_sigmask(SIG_BLOCK, &set, NULL);
 }
 

@@ -29,7 +29,7 @@ void mls_signals_disarm(void);
 struct mls_signals mls_signals_take(void);
 
 /* mls_signals_block_thread: the calling thread and those that it starts take no signals but their own
- * crashes. */
+ * crashes and those of a sampler. */
 void mls_signals_block_thread(void);
 
 /* mls_signals_stop_process: stops this process as SIGTSTP would by itself; returns when it goes on. */

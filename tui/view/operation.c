@@ -146,6 +146,17 @@ static void draw_values(const struct mls_snapshot *snapshot, size_t index, struc
     }
 }
 
+/* Where the processor is inside it, as far as stacks were sampled (the view Hot begins that). */
+static void draw_functions(const struct mls_snapshot *snapshot, size_t index, struct mls_grid *grid,
+                           struct mls_rect *rect)
+{
+    char self[32];
+    for (size_t i = 0; i < snapshot->n_step_functions && snapshot->probe.step == index; i++)
+        mls_panel_fact(grid, rect, i ? "" : "functions", "%9s  %s",
+                       mls_time_format((double)snapshot->step_functions[i].self_ns, self),
+                       snapshot->step_functions[i].name);
+}
+
 static void draw_attributes(const struct mls_snapshot *snapshot, size_t step, struct mls_grid *grid,
                             struct mls_rect *rect)
 {
@@ -233,6 +244,7 @@ int mls_operation_draw(const struct mls_snapshot *snapshot, size_t index, struct
     draw_operands("inputs", step->inputs, step->n_inputs, snapshot->n_attributes > 0, grid, &rect);
     draw_attributes(snapshot, index, grid, &rect);
     draw_values(snapshot, index, grid, &rect);
+    draw_functions(snapshot, index, grid, &rect);
     draw_fused(snapshot, step, grid, &rect);
     mls_panel_fact(grid, &rect, "memory", "%s live after it  ·  scratch %s",
                    mls_bytes_format((double)step->live_bytes_after, live),

@@ -79,6 +79,7 @@ struct mls_view {
 #define MLS_VIEW_LIST(X) \
     X(overview)          \
     X(operations)        \
+    X(hot)               \
     X(timeline)          \
     X(memory)            \
     X(placement)         \
