@@ -23,10 +23,18 @@ static bool counter_is_invariant(void)
     unsigned a, b, c, d;
     return __get_cpuid(0x80000007, &a, &b, &c, &d) && (d & (1u << 8));
 }
-#else
+static uint64_t read_counter(void)
+{
+    return __rdtsc();
+}
+#else /* no counter is used: AArch64's, at some 25 MHz, is too coarse for an operation */
 static bool counter_is_invariant(void)
 {
     return false;
+}
+static uint64_t read_counter(void)
+{
+    return mls_clock_ns();
 }
 #endif
 
@@ -36,22 +44,17 @@ static bool use_counter;
 
 uint64_t mls_clock_ticks(void)
 {
-#if defined(__x86_64__)
-    if (use_counter)
-        return __rdtsc();
-#endif
-    return mls_clock_ns();
+    return use_counter ? read_counter() : mls_clock_ns();
 }
 
-#if defined(__x86_64__)
 /* One reading of both clocks, from the attempt with the narrowest window. */
 static void read_both(uint64_t *ret_ticks, uint64_t *ret_ns)
 {
     uint64_t narrowest = UINT64_MAX;
     for (int i = 0; i < 16; i++) {
-        uint64_t before = __rdtsc();
+        uint64_t before = read_counter();
         uint64_t ns = mls_clock_ns();
-        uint64_t after = __rdtsc();
+        uint64_t after = read_counter();
         if (after - before < narrowest) {
             narrowest = after - before;
             *ret_ticks = before + (after - before) / 2;
@@ -59,12 +62,10 @@ static void read_both(uint64_t *ret_ticks, uint64_t *ret_ns)
         }
     }
 }
-#endif
 
 static void calibrate(void)
 {
     calibration = (struct mls_clock){.name = "CLOCK_MONOTONIC", .multiplier = (uint64_t)1 << 32};
-#if defined(__x86_64__)
     if (!counter_is_invariant())
         return;
     uint64_t ticks_0 = 0, ns_0 = 0, ticks_1 = 0, ns_1 = 0;
@@ -80,7 +81,6 @@ static void calibrate(void)
     calibration =
         (struct mls_clock){.name = "tsc", .base_ticks = ticks_0, .base_ns = ns_0, .multiplier = ratio};
     use_counter = true;
-#endif
 }
 
 const struct mls_clock *mls_clock_get(void)

@@ -93,6 +93,9 @@ static void find_name(void)
 #else
 static void find_isas(void)
 {
+#if defined(__aarch64__)
+    facts.has[MLS_ISA_NEON] = true; /* part of the architecture: Arm ARM, A1.5 */
+#endif
 }
 
 static void find_name(void)

@@ -4,9 +4,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Instruction sets in ascending order; each includes those before it. id, name for --cpu. */
+/* Instruction sets in ascending order; each includes those before it that its architecture has. id, name for --cpu. */
 #define MLS_ISA_LIST(X)                  \
     X(GENERIC, "generic")                \
+    X(NEON, "neon")                      \
     X(AVX2, "avx2")                      \
     X(AVX512, "avx512")                  \
     X(AVX512_VNNI, "avx512vnni")         \
@@ -26,7 +27,8 @@ bool mls_isa_parse(const char *name, enum mls_isa *ret_isa);
 
 /*
  * mls_cpu_best: the highest set that processor and operating system both allow (CPUID, XGETBV; for AMX also the
- * kernel's permission). AVX2 means AVX2+FMA+F16C+BMI2; AVX512 means F+BW+DQ+VL.
+ * kernel's permission). AVX2 means AVX2+FMA+F16C+BMI2; AVX512 means F+BW+DQ+VL;
+ * NEON is AArch64's Advanced SIMD.
  */
 enum mls_isa mls_cpu_best(void);
 

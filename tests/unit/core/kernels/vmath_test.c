@@ -178,7 +178,12 @@ static struct worst measure_pow(const struct mls_kernels *kernels)
 }
 
 enum { N_ROWS = N_FUNCTIONS + 1 }; /* pow comes last */
-static const enum mls_isa isas[ISAS] = {MLS_ISA_GENERIC, MLS_ISA_AVX2, MLS_ISA_AVX512};
+#if defined(__aarch64__) /* the same formulas with fused multiply-add: the same results */
+#define AVX2_OR_NEON MLS_ISA_NEON
+#else
+#define AVX2_OR_NEON MLS_ISA_AVX2
+#endif
+static const enum mls_isa isas[ISAS] = {MLS_ISA_GENERIC, AVX2_OR_NEON, MLS_ISA_AVX512};
 
 static const char *row_name(unsigned row)
 {

@@ -118,7 +118,7 @@ static void test_int32_sums_wrap(void **state)
     op_case_tensor(&c, "x", MLS_INT32, 2, (int64_t[]){1, 2}, (int32_t[]){INT32_MAX, 1});
     op_case_tensor(&c, "y", MLS_INT32, 2, (int64_t[]){2, 1}, (int32_t[]){1, 1});
     assert_int_equal(op_case_run(&c, MLS_ISA_GENERIC, 1), MLS_OK);
-    assert_int_equal(op_case_get(&c, 0, 0), INT32_MIN);
+    assert_true(op_case_get(&c, 0, 0) == INT32_MIN);
     op_case_end(&c);
 }
 

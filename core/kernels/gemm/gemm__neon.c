@@ -1,0 +1,9 @@
+#include "kernels/kernels.h"
+
+#include "kernels/simd/simd__neon.h"
+#include "kernels/simd/simd.h"
+
+#define GEMM_ROWS 8
+#define GEMM_VECTORS 3
+#define GEMM_K_BLOCK 256
+#include "kernels/gemm/gemm.inc"

@@ -1,0 +1,5 @@
+#include "kernels/kernels.h"
+
+#include "kernels/simd/simd__neon.h"
+#include "kernels/simd/simd.h"
+#include "kernels/norm/norm.inc"

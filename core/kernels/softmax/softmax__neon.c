@@ -1,0 +1,6 @@
+#include "kernels/kernels.h"
+
+#include "kernels/simd/simd__neon.h"
+#include "kernels/simd/simd.h"
+#include "kernels/vmath/vmath_f32.h"
+#include "kernels/softmax/softmax.inc"
