@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "graph.h"
 #include "rule.h"
 
 static unsigned known_facts(const struct mls_facts *facts, const struct mls_interface *interface)
@@ -12,6 +13,11 @@ static unsigned known_facts(const struct mls_facts *facts, const struct mls_inte
     known |= facts->plan != NULL ? RULE_NEEDS_PLAN : 0;
     known |= facts->measurement != NULL ? RULE_NEEDS_MEASUREMENT : 0;
     known |= facts->placement != NULL ? RULE_NEEDS_PLACEMENT : 0;
+    known |= facts->settings != NULL ? RULE_NEEDS_SETTINGS : 0;
+    known |= facts->survey != NULL ? RULE_NEEDS_SURVEY : 0;
+    known |= facts->walk != NULL ? RULE_NEEDS_WALK : 0;
+    known |= facts->reference != NULL && facts->comparison != NULL ? RULE_NEEDS_REFERENCE : 0;
+    known |= facts->system_version > 0 ? RULE_NEEDS_SYSTEM : 0;
     return known;
 }
 
@@ -108,6 +114,8 @@ static bool ask_rules(struct report_builder *builder, const struct mls_facts *fa
         struct rule_case rule_case = report_case(builder, rule, facts, interface);
         bool holds = false;
         bool can_assess = rule->assess != NULL && (rule->needs & ~known) == 0;
+        if (facts->comparison_only && (rule->needs & (RULE_NEEDS_WALK | RULE_NEEDS_REFERENCE)) == 0)
+            continue;
         bool explains = rule->statuses[0] != MLS_OK || rule->cause != MLS_CAUSE_NONE;
         if (can_assess || (explains && failed))
             builder->report->n_rules_applied++;
@@ -120,6 +128,27 @@ static bool ask_rules(struct report_builder *builder, const struct mls_facts *fa
         if (holds && (!keep_file(&rule_case) || !add_measured_share(&rule_case) ||
                       !report_add(builder, rule, &rule_case)))
             return false;
+    }
+    return true;
+}
+
+/* Advice that nobody can check, where a neighbour was found. */
+static bool give_advice(struct report_builder *builder, const struct mls_facts *facts,
+                        const struct mls_interface *interface)
+{
+    const struct mls_rule *rule;
+    size_t n_found = builder->n_entries;
+    for (size_t i = 0; (rule = mls_rule_row(i)) != NULL; i++) {
+        for (size_t k = 0; rule->beside != NULL && k < n_found; k++) {
+            const char *neighbour = builder->entries[k].finding.id;
+            if (!graph_has_word(rule->beside, neighbour))
+                continue;
+            struct rule_case rule_case = report_case(builder, rule, facts, interface);
+            rule_evidence(&rule_case, "it belongs to %s; it cannot be seen from here", neighbour);
+            if (!report_add(builder, rule, &rule_case))
+                return false;
+            break;
+        }
     }
     return true;
 }
@@ -150,7 +179,8 @@ enum mls_status mls_diagnose(const struct mls_facts *facts, struct mls_report **
     if (interface == NULL && facts->model != NULL && facts->model->n_interfaces > 0)
         interface = &facts->model->interfaces[0];
     struct report_builder builder;
-    if (!report_begin(&builder) || !ask_rules(&builder, facts, interface))
+    if (!report_begin(&builder) || !ask_rules(&builder, facts, interface) ||
+        !give_advice(&builder, facts, interface))
         goto out_of_memory;
     builder.report->summary = summary_of(&builder, facts);
     if (builder.report->summary == NULL || !report_end(&builder))

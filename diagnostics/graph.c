@@ -49,6 +49,18 @@ const struct mls_op *graph_source(const struct mls_program *program, const struc
     return NULL;
 }
 
+const struct mls_op *graph_attention(const struct mls_program *program, const struct mls_op *op)
+{
+    if (strcmp(op->type, "matmul") != 0)
+        return NULL;
+    const struct mls_op *softmax =
+        graph_source(program, graph_operand(program, op, "x"), "softmax", "cast identity reshape", 2);
+    if (softmax == NULL || graph_source(program, graph_operand(program, softmax, "x"), "matmul",
+                                        "mul real_div add sub select cast reshape", 4) == NULL)
+        return NULL;
+    return softmax;
+}
+
 bool graph_has_word(const char *list, const char *word)
 {
     size_t length = strlen(word);

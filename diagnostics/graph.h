@@ -21,6 +21,10 @@ const struct mls_op *graph_producer(const struct mls_program *program, const str
 const struct mls_op *graph_source(const struct mls_program *program, const struct mls_value *value,
                                   const char *wanted, const char *through, unsigned steps);
 
+/* graph_attention: the softmax between two products of which `op` is the second; NULL when it is no
+ * attention. */
+const struct mls_op *graph_attention(const struct mls_program *program, const struct mls_op *op);
+
 /* graph_has_word: whether `word` stands in a list of words separated by single spaces. */
 bool graph_has_word(const char *list, const char *word);
 

@@ -130,15 +130,14 @@ static bool scan_text(struct log_scan *scan, const char *text, size_t length_byt
     return true;
 }
 
-static bool add_findings(struct log_scan *scan, bool *ret_any_cause)
+static bool add_findings(struct log_scan *scan, const struct mls_facts *facts, bool *ret_any_cause)
 {
-    const struct mls_facts nothing = {0};
     const struct mls_rule *rule;
     for (size_t i = 0; (rule = mls_rule_row(i)) != NULL; i++) {
         const struct log_hit *hit = &scan->hits[i];
         if (hit->n_lines == 0)
             continue;
-        struct rule_case rule_case = report_case(&scan->builder, rule, &nothing, NULL);
+        struct rule_case rule_case = report_case(&scan->builder, rule, facts, facts->interface);
         /* the log is of something that went wrong, whatever the rule says of a sound model */
         rule_case.finding.severity = MLS_SEVERITY_ERROR;
         rule_case.finding.matched_line = hit->number;
@@ -149,6 +148,8 @@ static bool add_findings(struct log_scan *scan, bool *ret_any_cause)
         if (hit->n_lines > 1)
             rule_evidence(&rule_case, "%zu more line%s the same", hit->n_lines - 1,
                           hit->n_lines == 2 ? " says" : "s say");
+        if (rule->confirm != NULL)
+            rule->confirm(&rule_case);
         *ret_any_cause = *ret_any_cause || !rule->wrapper;
         if (!report_add(&scan->builder, rule, &rule_case))
             return false;
@@ -172,9 +173,11 @@ static const char *summary_of(const struct log_scan *scan, bool any_cause)
         n == 1 ? "" : "s", scan->n_lines, scan->n_not_understood);
 }
 
-enum mls_status mls_diagnose_log(const char *text, size_t length_bytes, struct mls_report **ret_report,
-                                 struct mls_error *reterr)
+enum mls_status mls_diagnose_log(const char *text, size_t length_bytes, const struct mls_facts *facts,
+                                 struct mls_report **ret_report, struct mls_error *reterr)
 {
+    static const struct mls_facts nothing = {0};
+
     if (length_bytes > LOG_BYTES_MAX)
         return mls_fail(reterr, MLS_ERR_LIMIT, "cannot read the log: it has %zu bytes, more than %zu",
                         length_bytes, LOG_BYTES_MAX);
@@ -185,7 +188,7 @@ enum mls_status mls_diagnose_log(const char *text, size_t length_bytes, struct m
     scan.hits = MLS_STORE_ARRAY(scan.builder.store, mls_rule_count(), struct log_hit);
     scan.not_understood = MLS_STORE_ARRAY(scan.builder.store, NOT_UNDERSTOOD_MAX, const char *);
     if (scan.hits == NULL || scan.not_understood == NULL || !scan_text(&scan, text, length_bytes) ||
-        !add_findings(&scan, &any_cause))
+        !add_findings(&scan, facts != NULL ? facts : &nothing, &any_cause))
         goto out_of_memory;
     struct mls_report *report = scan.builder.report;
     const struct mls_rule *rule;

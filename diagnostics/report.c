@@ -78,6 +78,14 @@ void rule_affects(struct rule_case *rule_case, mls_op_id op)
     rule_case->ops[rule_case->finding.n_ops++] = op;
 }
 
+void rule_gain(struct rule_case *rule_case, uint64_t gain_ns, uint64_t whole_ns)
+{
+    enum { WARNING_NS = 50000, WARNING_PART = 20 };
+    rule_case->finding.gain_ns = gain_ns;
+    bool matters = gain_ns >= WARNING_NS && gain_ns >= whole_ns / WARNING_PART;
+    rule_case->finding.severity = matters ? MLS_SEVERITY_WARNING : MLS_SEVERITY_INFO;
+}
+
 struct rule_case report_case(const struct report_builder *builder, const struct mls_rule *rule,
                              const struct mls_facts *facts, const struct mls_interface *interface)
 {

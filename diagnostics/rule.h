@@ -18,7 +18,12 @@ enum rule_need {
     RULE_NEEDS_MODEL = 2, /* and its interface */
     RULE_NEEDS_PLAN = 4,
     RULE_NEEDS_MEASUREMENT = 8,
-    RULE_NEEDS_PLACEMENT = 16
+    RULE_NEEDS_PLACEMENT = 16,
+    RULE_NEEDS_SETTINGS = 32,
+    RULE_NEEDS_SURVEY = 64,
+    RULE_NEEDS_WALK = 128,
+    RULE_NEEDS_REFERENCE = 256, /* and its comparison */
+    RULE_NEEDS_SYSTEM = 512
 };
 
 enum { RULE_STATUSES_MAX = 4 };
@@ -53,6 +58,9 @@ struct mls_rule {
     enum mls_cause cause; /* a failure's cause that this rule explains; comes before statuses */
     unsigned needs;
     bool (*assess)(struct rule_case *rule_case); /* true when it holds; fills the evidence */
+    /* With a log of the model: adds evidence to a finding that a pattern made. Whatever facts there are. */
+    void (*confirm)(struct rule_case *rule_case);
+    const char *beside; /* words: ids; advice that is shown where one of them was found, and needs no facts */
 };
 
 struct rule_family {
@@ -68,6 +76,11 @@ struct rule_family {
 #define RULE_FAMILY(name) \
     const struct rule_family RULES_##name = {.rules = ROWS, .n_rules = sizeof(ROWS) / sizeof(ROWS[0])}
 
+static inline double rule_megabytes(uint64_t bytes)
+{
+    return (double)bytes / 1e6;
+}
+
 /* mls_rule_row: the full row behind mls_rule_at; NULL past the end. */
 const struct mls_rule *mls_rule_row(size_t index);
 
@@ -77,6 +90,14 @@ void rule_evidence(struct rule_case *rule_case, const char *format, ...)
 /* rule_conclude: adds a last line, which is never left out. */
 void rule_conclude(struct rule_case *rule_case, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
+/*
+ * rule_gain: what mending would save, of `whole_ns` for a prediction. Decides the severity: a warning from 5
+ * % and 50 us on, information below.
+ */
+void rule_gain(struct rule_case *rule_case, uint64_t gain_ns, uint64_t whole_ns);
+/* rule_confirm_runs_here: for wrappers: says whether the model of the log loads and runs here, and what in it
+ * is known to bring the wrapper up. */
+void rule_confirm_runs_here(struct rule_case *rule_case);
 /* rule_affects: adds an operation to the finding. */
 void rule_affects(struct rule_case *rule_case, mls_op_id op);
 

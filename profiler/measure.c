@@ -6,6 +6,7 @@
 #include <time.h>
 
 #include "core/clock.h"
+#include "profiler/memory.h"
 
 enum { THREADS_MAX = 256 };
 
@@ -17,6 +18,7 @@ struct worker {
     struct mls_profile *profile; /* collects after each prediction when it is this thread's own; else NULL */
     atomic_bool *failed;         /* shared: one failure ends all */
     bool first_done;
+    struct mls_growth *growth; /* or NULL */
     enum mls_status status;
     struct mls_error error;
     pthread_t thread;
@@ -55,6 +57,31 @@ static bool is_over(const struct mls_measure_options *options, uint64_t begin_ns
     return options->max_seconds > 0 && mls_clock_ns() - begin_ns >= seconds_to_ns(options->max_seconds);
 }
 
+static uint64_t cpu_ns(void)
+{
+    struct timespec now = {0};
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
+    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+static void growth_begin(struct mls_growth *growth)
+{
+    if (growth)
+        *growth = (struct mls_growth){.rss_first_bytes = mls_memory_read(NULL, NULL).rss_bytes,
+                                      .wall_ns = mls_clock_ns(),
+                                      .cpu_ns = cpu_ns()};
+}
+
+static void growth_end(struct mls_growth *growth, uint64_t n)
+{
+    if (!growth)
+        return;
+    growth->cpu_ns = cpu_ns() - growth->cpu_ns;
+    growth->wall_ns = mls_clock_ns() - growth->wall_ns;
+    growth->rss_last_bytes = mls_memory_read(NULL, NULL).rss_bytes;
+    growth->n_predictions = n;
+}
+
 static enum mls_status predict_all(struct worker *worker)
 {
     const struct mls_measure_options *options = worker->options;
@@ -62,6 +89,7 @@ static enum mls_status predict_all(struct worker *worker)
     uint64_t begin_ns = mls_clock_ns();
     for (uint64_t i = worker->first_done; !status && i < options->warmup && !is_over(options, begin_ns); i++)
         status = predict(worker, false, NULL);
+    growth_begin(worker->growth);
     uint64_t timed_ns = mls_clock_ns();
     uint64_t least_ns = seconds_to_ns(options->min_seconds);
     uint64_t period_ns = options->rate_hz > 0 ? (uint64_t)(1e9 / options->rate_hz) : 0;
@@ -77,6 +105,7 @@ static enum mls_status predict_all(struct worker *worker)
             sleep_until(mls_clock_ns() + (uint64_t)(options->delay_ms * 1e6));
         n++;
     }
+    growth_end(worker->growth, n);
     return status;
 }
 
@@ -96,6 +125,7 @@ static enum mls_status prepare(struct mls_loader *loader, struct worker *workers
     for (uint32_t i = 0; i < n; i++) {
         workers[i] = (struct worker){.options = options,
                                      .profile = n == 1 ? profile : NULL,
+                                     .growth = n == 1 ? options->ret_growth : NULL,
                                      .failed = failed,
                                      .recorder = mls_recorder_create(0)};
         if (!workers[i].recorder)

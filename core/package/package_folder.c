@@ -133,6 +133,15 @@ static bool exists_in(int fd, const char *name)
     return !faccessat(fd, name, F_OK, AT_SYMLINK_NOFOLLOW);
 }
 
+static bool is_called_compiled(const char *path)
+{
+    static const char suffix[] = ".mlmodelc";
+    size_t length = strlen(path), bytes = sizeof suffix - 1;
+    while (length && path[length - 1] == '/')
+        length--;
+    return length >= bytes && !memcmp(path + length - bytes, suffix, bytes);
+}
+
 /* Looks before listing: a folder that is no package may hold anything, a home folder for one. */
 static enum mls_status refuse_other_folder(struct mls_package *package, int fd, struct mls_error *reterr)
 {
@@ -156,6 +165,8 @@ static enum mls_status refuse_other_folder(struct mls_package *package, int fd, 
     status = package_refuse_without_manifest(package, reterr);
     if (status == MLS_ERR_MANIFEST_MISSING)
         hint_package_inside(fd, package->info.path, reterr);
+    if (status == MLS_ERR_MANIFEST_MISSING && reterr && is_called_compiled(package->info.path))
+        reterr->cause = MLS_CAUSE_NOT_COMPILED;
     return status;
 }
 
@@ -168,7 +179,8 @@ static enum mls_status folder_open(struct mls_package *package, const struct pac
                                    struct mls_error *reterr)
 {
     bool manifest = exists_in(source->fd, "Manifest.json");
-    bool compiled = !manifest && (exists_in(source->fd, "coremldata.bin") || exists_in(source->fd, "model.mil"));
+    bool compiled =
+        !manifest && (exists_in(source->fd, "coremldata.bin") || exists_in(source->fd, "model.mil"));
     package->info.form = compiled ? MLS_FORM_COMPILED : MLS_FORM_FOLDER;
     if (!manifest && !compiled)
         return refuse_other_folder(package, source->fd, reterr);

@@ -127,7 +127,10 @@ static bool assess_ops(struct build *build)
         if (view.op->block.i != build->block.i)
             placed->confidence = MLS_CONFIDENCE_LOW;
         build->reasons[i] = support.reasons;
+        placed->change = support.change;
         for (unsigned k = 0; k < MLS_BACKEND_COUNT; k++) {
+            bool allowed = (build->units & 1u << mls_backend_unit(k)) != 0;
+            placed->would_take_us[k] = allowed ? placed->estimate_us[k] : -1;
             if ((support.units & 1u << mls_backend_unit(k)) == 0)
                 placed->estimate_us[k] = -1;
             build->nodes[i].us[k] = placed->estimate_us[k];
@@ -146,6 +149,8 @@ static void count_outputs(struct build *build)
         if (producer.i != MLS_NO_INDEX && build->by_op[producer.i] != MLS_NO_INDEX)
             build->nodes[build->by_op[producer.i]].n_outputs++;
     }
+    for (uint32_t i = 0; i < build->n_ops; i++)
+        build->ops[i].n_outputs = build->nodes[i].n_outputs;
 }
 
 static double cpu_estimate(const struct mls_placed_op *op)

@@ -33,6 +33,7 @@ struct support_rule {
     bool (*holds)(const struct op_view *view, const struct placement_limits *limits, char *detail);
     const char *reason;
     const char *message; /* what Apple's compiler says, or NULL */
+    const char *change;  /* what would let the operation on the Neural Engine, or NULL */
     enum mls_confidence confidence;
 };
 
@@ -105,6 +106,7 @@ struct placement_support {
     mls_refusal_set refusals;
     const char **reasons;
     uint32_t n_reasons;
+    const char *change; /* of the first rule that keeps it off the Neural Engine, or NULL */
     enum mls_confidence confidence;
 };
 

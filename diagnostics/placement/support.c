@@ -226,6 +226,7 @@ static const struct support_rule COMMON_RULES[] = {
      .refusal = MLS_REFUSAL_DYNAMIC,
      .reason = "the length of the output is computed at run time",
      .message = "Failed to retrieve parameter start",
+     .change = "make start, end and step constant",
      .confidence = MLS_CONFIDENCE_HIGH},
     {.ops = "crop_resize non_zero range_1d sliding_windows affine resize",
      .refused_by = ON_GPU,
@@ -252,11 +253,13 @@ static const struct support_rule COMMON_RULES[] = {
      .holds = has_int32,
      .reason = "the Neural Engine does not take int32 values computed at run time",
      .message = "Unsupported tensor data type: int32",
+     .change = "compute it in fp16 or in 16-bit integers, or make it a constant",
      .confidence = MLS_CONFIDENCE_HIGH},
     {.refused_by = ON_ANE,
      .refusal = MLS_REFUSAL_TYPE,
      .holds = has_fp32,
      .reason = "the Neural Engine computes in fp16 and the program asks for fp32",
+     .change = "convert with compute_precision=FLOAT16",
      .confidence = MLS_CONFIDENCE_MEDIUM},
     {.ops = "gather",
      .refused_by = ON_ANE,
@@ -264,6 +267,7 @@ static const struct support_rule COMMON_RULES[] = {
      .holds = gathers_at_run_time,
      .reason = "the indices are computed at run time",
      .message = "Unsupported gather index type",
+     .change = "make the indices constant, or use gather_along_axis, whose run-time indices are taken",
      .confidence = MLS_CONFIDENCE_HIGH},
     {.ops = "crop_resize",
      .refused_by = ON_ANE,
@@ -271,22 +275,26 @@ static const struct support_rule COMMON_RULES[] = {
      .holds = boxes_not_uint16,
      .reason = "box_indices must be uint16",
      .message = "type int32 for \"box_indices\" is not supported. only support UInt16.",
+     .change = "give box_indices as uint16",
      .confidence = MLS_CONFIDENCE_HIGH},
     {.refused_by = ON_ANE,
      .refusal = MLS_REFUSAL_DYNAMIC,
      .holds = has_unknown_shape,
      .reason = "a shape is known only at run time",
+     .change = "fix the shape: a function for each size that is used",
      .confidence = MLS_CONFIDENCE_MEDIUM},
     {.refused_by = ON_ANE,
      .refusal = MLS_REFUSAL_DIMENSION,
      .holds = rank_above,
      .reason = "the rank is too high",
+     .change = "reshape so that no tensor has more than five dimensions",
      .confidence = MLS_CONFIDENCE_HIGH},
     {.refused_by = ON_ANE,
      .refusal = MLS_REFUSAL_DIMENSION,
      .holds = dimension_above,
      .reason = "a dimension is over the Neural Engine's limit",
      .message = "Tensor dimensions … are not within supported range",
+     .change = "split the tensor along this dimension",
      .confidence = MLS_CONFIDENCE_HIGH},
     {.ops = "matmul",
      .refused_by = ON_ANE,
@@ -294,6 +302,7 @@ static const struct support_rule COMMON_RULES[] = {
      .holds = matmul_inner_above,
      .reason = "the inner dimension does not fit the Neural Engine's kernel memory",
      .message = "the output channel of input A … can not fit the Kmem",
+     .change = "split the product along its inner dimension and add the parts",
      .confidence = MLS_CONFIDENCE_HIGH},
     {.ops = "conv",
      .refused_by = ON_ANE,
@@ -301,6 +310,7 @@ static const struct support_rule COMMON_RULES[] = {
      .holds = conv_kernel_above,
      .reason = "the kernel is too large for the Neural Engine",
      .message = "conv with large kernel does not meet decomposition preconditions",
+     .change = "split the kernel into smaller ones and add their results",
      .confidence = MLS_CONFIDENCE_HIGH},
     {.ops = "max_pool",
      .refused_by = ON_ANE,
@@ -308,15 +318,56 @@ static const struct support_rule COMMON_RULES[] = {
      .holds = max_pool_kernel_above,
      .reason = "the pooling window is too wide for the Neural Engine",
      .message = "Invalid Pool kernel width",
+     .change = "pool in two steps, the wide direction by windows within the limit",
      .confidence = MLS_CONFIDENCE_HIGH},
     {.ops = "read_state coreml_update_state",
      .refused_by = ON_ANE,
      .refusal = MLS_REFUSAL_DIMENSION,
      .holds = state_not_multiple,
      .reason = "the state's dimensions do not suit the Neural Engine",
+     .change = "pad the last dimension of the state to a multiple of 32",
      .confidence = MLS_CONFIDENCE_MEDIUM},
 };
 enum { N_COMMON_RULES = sizeof(COMMON_RULES) / sizeof(COMMON_RULES[0]) };
+
+/* Operations without a layer, and what computes the same from operations that have one. */
+static const struct {
+    const char *op;
+    const char *change;
+} REPLACEMENTS[] = {
+    {"acos", "compute it from sqrt, real_div and atan"},
+    {"asin", "compute it from sqrt, real_div and atan"},
+    {"atanh", "compute it as log((1 + x) / (1 - x)) / 2"},
+    {"tan", "compute it as sin / cos"},
+    {"sinh", "compute it from exp"},
+    {"cosh", "compute it from exp"},
+    {"mod", "compute it as x - y * floor_div(x, y)"},
+    {"cumsum", "multiply by a constant triangular matrix"},
+    {"reduce_prod", "for positive values: exp of reduce_sum of log"},
+    {"argsort", "use topk over the whole axis"},
+    {"band_part", "multiply by a constant mask"},
+    {"one_hot", "compare with a constant range (equal), and cast"},
+    {"gru", "for a fixed number of steps: unroll it into linear, sigmoid, tanh and mul"},
+    {"lstm", "for a fixed number of steps: unroll it into linear, sigmoid, tanh and mul"},
+    {"rnn", "for a fixed number of steps: unroll it into linear and its activation"},
+    {"random_normal", "make the noise an input of the model"},
+    {"random_uniform", "make the noise an input of the model"},
+    {"random_bernoulli", "make the noise an input of the model"},
+    {"non_zero", "work with a mask instead of a list of positions"},
+    {"scatter", "use select with a mask, or move it to the end of the model"},
+    {"scatter_along_axis", "use select with a mask, or move it to the end of the model"},
+    {"scatter_nd", "use select with a mask, or move it to the end of the model"},
+    {"non_maximum_suppression", "leave it to the application, or to the end of the model"},
+};
+
+static const char *replacement_of(const char *op)
+{
+    for (size_t i = 0; i < sizeof(REPLACEMENTS) / sizeof(REPLACEMENTS[0]); i++) {
+        if (strcmp(REPLACEMENTS[i].op, op) == 0)
+            return REPLACEMENTS[i].change;
+    }
+    return NULL;
+}
 
 /* "not on ANE: the kernel is too large (the kernel is 17 x 17, ...); the compiler says "..."" */
 static const char *reason_text(const struct support_rule *rule, mls_unit_set refused, const char *detail,
@@ -346,6 +397,8 @@ static bool apply_rules(const struct mls_placement_profile *profile, const struc
             if ((refused & 1u << unit) != 0 && rule->confidence > surest[unit])
                 surest[unit] = rule->confidence;
         }
+        if ((refused & ON_ANE) != 0 && (support->units & ON_ANE) != 0)
+            support->change = rule->change != NULL ? rule->change : replacement_of(view->op->type);
         support->units &= ~refused;
         support->refusals |= 1u << rule->refusal;
         const char *text = reason_text(rule, refused, detail, store);

@@ -1,6 +1,22 @@
 /* LOAD: packages and files. Texts of other programs are literal; … stands for what varies in them. */
 #include "rule.h"
 
+#include <inttypes.h>
+
+static bool compiled_for_newer(struct rule_case *rule_case)
+{
+    const struct mls_model *model = rule_case->facts->model;
+    if (mls_package_info(rule_case->facts->package)->form != MLS_FORM_COMPILED ||
+        model->spec_version <= rule_case->facts->system_version)
+        return false;
+    rule_evidence(rule_case,
+                  "the compiled model is of version %" PRId32 " (%s); the system asked for knows %" PRId32
+                  " (%s)",
+                  model->spec_version, mls_system_for_spec(model->spec_version),
+                  rule_case->facts->system_version, mls_system_for_spec(rule_case->facts->system_version));
+    return true;
+}
+
 static const struct mls_rule ROWS[] = {
     {.id = "LOAD001",
      .title = "the folder is not a model package: its manifest is missing",
@@ -48,6 +64,7 @@ static const struct mls_rule ROWS[] = {
      .title = "a folder without coremldata.bin was given as a compiled model",
      .layer = MLS_LAYER_PACKAGE,
      .confidence = MLS_CONFIDENCE_MEDIUM,
+     .cause = MLS_CAUSE_NOT_COMPILED,
      .patterns = "Failed to open file: …coremldata.bin. It is not a valid .mlmodelc file.",
      .why = "MLComputePlan and MLModelStructure want a compiled .mlmodelc; given anything else, a C++ "
             "exception escapes and the process dies.",
@@ -116,6 +133,9 @@ static const struct mls_rule ROWS[] = {
      .title = "the compiled model is newer than the system",
      .layer = MLS_LAYER_PACKAGE,
      .confidence = MLS_CONFIDENCE_HIGH,
+     .severity = MLS_SEVERITY_ERROR,
+     .needs = RULE_NEEDS_PACKAGE | RULE_NEEDS_MODEL | RULE_NEEDS_SYSTEM,
+     .assess = compiled_for_newer,
      .patterns = "compiler major version for compiled model is … and is more recent than this framework "
                  "major version …",
      .why = "An .mlmodelc is compiled for one generation of systems; an older system does not read it.",

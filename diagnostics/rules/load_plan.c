@@ -2,17 +2,6 @@
 #include "rule.h"
 
 static const struct mls_rule ROWS[] = {
-    {.id = "LOAD032",
-     .title = "the Neural Engine's compiler refused a part of the model",
-     .layer = MLS_LAYER_PLAN,
-     .confidence = MLS_CONFIDENCE_MEDIUM,
-     .patterns = "MILCompilerForANE error: failed to compile ANE model using ANEF.\nANECCompile() FAILED",
-     .why = "A tensor or the graph is too large for the Neural Engine (seen: 1x3x5568x5568), or its "
-            "dimensions are bad. After a long load "
-            "without an error, this line also announces a crash at the first prediction.",
-     .fix =
-         "Use smaller tiles, or compute units cpuAndGPU; `mlscope plan` names the dimensions over a limit.",
-     .source = "coremltools#2247, #2758"},
     {.id = "LOAD034",
      .title = "the Neural Engine could not load the compiled program",
      .layer = MLS_LAYER_PLAN,
@@ -41,6 +30,7 @@ static const struct mls_rule ROWS[] = {
      .title = "the execution plan could not be built",
      .layer = MLS_LAYER_PLAN,
      .confidence = MLS_CONFIDENCE_MEDIUM,
+     .confirm = rule_confirm_runs_here,
      .wrapper = true,
      .patterns = "Failed to build the model execution plan using a model architecture file '…' with error "
                  "code: …\nError plan build: -1.",
@@ -50,16 +40,6 @@ static const struct mls_rule ROWS[] = {
      .fix = "Send the lines before it. Try cpuAndGPU, delete the compiled cache, and run the model here: if "
             "it runs, the graph is sound.",
      .source = "coremltools#2325; CoreMLPipelines PR 4; VoxCPMANE#6; FluidVoice#383; executorch#11691"},
-    {.id = "LOAD035",
-     .title = "no compute plan could be made",
-     .layer = MLS_LAYER_PLAN,
-     .confidence = MLS_CONFIDENCE_LOW,
-     .wrapper = true,
-     .patterns = "Failed to create compute plan",
-     .why = "Operations are not supported on the unit asked for.",
-     .fix = "Try cpuOnly to confirm; convert with FLOAT16 precision; `mlscope plan` lists what each unit "
-            "refuses.",
-     .source = "ax-coreml guide"},
     {.id = "LOAD039",
      .title = "the compiler failed",
      .layer = MLS_LAYER_PLAN,

@@ -20,12 +20,29 @@ static bool rank_above_five(struct rule_case *rule_case)
     return rule_case->finding.n_evidence > 0;
 }
 
+static bool opset_newer_than_system(struct rule_case *rule_case)
+{
+    const struct mls_program *program = &rule_case->facts->model->program;
+    /* the specification version is one ahead of the opset that came with it */
+    int64_t knows = (int64_t)rule_case->facts->system_version - 1;
+    for (uint32_t i = 0; i < program->n_functions; i++) {
+        if ((int64_t)program->functions[i].opset > knows)
+            rule_evidence(rule_case, "function \"%s\" is written in opset CoreML%u (%s)",
+                          program->functions[i].name, program->functions[i].opset,
+                          mls_system_for_opset(program->functions[i].opset));
+    }
+    return rule_case->finding.n_evidence > 0;
+}
+
 static const struct mls_rule ROWS[] = {
     {.id = "LOAD020",
      .title = "the program's opset is not known",
      .layer = MLS_LAYER_MIL,
      .confidence = MLS_CONFIDENCE_HIGH,
      .statuses = {MLS_ERR_OPSET_UNKNOWN},
+     .severity = MLS_SEVERITY_ERROR,
+     .needs = RULE_NEEDS_MODEL | RULE_NEEDS_SYSTEM,
+     .assess = opset_newer_than_system,
      .patterns = "Unable to parse ML Program: at unknown location: Unknown opset '…'",
      .why = "The function is written in a newer set of operations than the runtime has.",
      .fix = "Convert again with a lower minimum_deployment_target, or use a newer system.",

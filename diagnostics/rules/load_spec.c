@@ -47,12 +47,27 @@ static bool multi_function_in_memory(struct rule_case *rule_case)
     return true;
 }
 
+static bool newer_than_system(struct rule_case *rule_case)
+{
+    int32_t has = rule_case->facts->model->spec_version;
+    int32_t knows = rule_case->facts->system_version;
+    if (has <= knows)
+        return false;
+    rule_evidence(rule_case,
+                  "specification version %" PRId32 " needs %s; the system asked for (%s) knows %" PRId32, has,
+                  mls_system_for_spec(has), mls_system_for_spec(knows), knows);
+    return true;
+}
+
 static const struct mls_rule ROWS[] = {
     {.id = "LOAD018",
      .title = "the specification is newer than the program that reads it",
      .layer = MLS_LAYER_SPEC,
      .confidence = MLS_CONFIDENCE_HIGH,
      .statuses = {MLS_ERR_SPEC_VERSION},
+     .severity = MLS_SEVERITY_ERROR,
+     .needs = RULE_NEEDS_MODEL | RULE_NEEDS_SYSTEM,
+     .assess = newer_than_system,
      .patterns = "intended for a newer version of Xcode. This version of Xcode supports model version "
                  "…\nUnsupported model version",
      .why = "Each system and each Xcode knows specification versions up to its own.",

@@ -6,11 +6,6 @@
 #define MEMORY_THAT_MATTERS ((uint64_t)64 << 20)
 #define MODEL_THAT_IS_LARGE ((uint64_t)1 << 30)
 
-static double megabytes(uint64_t bytes)
-{
-    return (double)bytes / 1e6;
-}
-
 /* Step with the most planned bytes in use; the count of steps when there is none. */
 static size_t peak_step(const struct mls_plan *plan)
 {
@@ -37,9 +32,10 @@ static bool activations_dominate(struct rule_case *rule_case)
         return false;
     const struct mls_step *step = mls_plan_step(plan, at);
     rule_evidence(rule_case, "intermediate values take %.1f MB at the peak, weights %.1f MB",
-                  megabytes(memory.planned_peak_bytes), megabytes(memory.weights_bytes));
+                  rule_megabytes(memory.planned_peak_bytes), rule_megabytes(memory.weights_bytes));
     rule_evidence(rule_case, "the peak is at %s \"%s\": %.1f MB in use after it, and %.1f MB of scratch",
-                  step->type, step->name, megabytes(step->live_bytes_after), megabytes(step->scratch_bytes));
+                  step->type, step->name, rule_megabytes(step->live_bytes_after),
+                  rule_megabytes(step->scratch_bytes));
     rule_affects(rule_case, step->op);
     return true;
 }
@@ -67,13 +63,13 @@ static bool values_kept_alive(struct rule_case *rule_case)
         return false;
     rule_evidence(rule_case,
                   "%.1f of %.1f MB at the peak (step %zu of %zu, \"%s\"); no plan can be below %.1f MB",
-                  megabytes(kept_bytes), megabytes(memory.planned_peak_bytes), at, n_steps,
-                  mls_plan_step(plan, at)->name, megabytes(memory.lower_bound_bytes));
+                  rule_megabytes(kept_bytes), rule_megabytes(memory.planned_peak_bytes), at, n_steps,
+                  mls_plan_step(plan, at)->name, rule_megabytes(memory.lower_bound_bytes));
     for (size_t i = 0; i < mls_plan_buffer_count(plan); i++) {
         const struct mls_buffer *buffer = mls_plan_buffer(plan, i);
         if (outlives_peak(buffer, at, n_steps))
             rule_evidence(rule_case, "\"%s\": %.1f MB from step %" PRIu32 " to step %" PRIu32, buffer->name,
-                          megabytes(buffer->size_bytes), buffer->first_step, buffer->last_step);
+                          rule_megabytes(buffer->size_bytes), buffer->first_step, buffer->last_step);
     }
     return true;
 }
@@ -84,8 +80,8 @@ static bool model_is_large(struct rule_case *rule_case)
     if (memory.weights_bytes + memory.planned_peak_bytes < MODEL_THAT_IS_LARGE)
         return false;
     rule_evidence(rule_case, "weights %.1f MB, intermediate values %.1f MB, states %.1f MB",
-                  megabytes(memory.weights_bytes), megabytes(memory.planned_peak_bytes),
-                  megabytes(memory.states_bytes));
+                  rule_megabytes(memory.weights_bytes), rule_megabytes(memory.planned_peak_bytes),
+                  rule_megabytes(memory.states_bytes));
     return true;
 }
 

@@ -132,13 +132,8 @@ static bool attention_in_pieces(struct rule_case *rule_case)
     uint32_t n = 0;
     for (uint32_t i = 0; i < program->n_ops; i++) {
         const struct mls_op *op = &program->ops[i];
-        if (strcmp(op->type, "matmul") != 0 ||
-            program->functions[op->function.i].opset >= OPSET_WITH_ATTENTION)
-            continue;
-        const struct mls_op *softmax =
-            graph_source(program, graph_operand(program, op, "x"), "softmax", "cast identity reshape", 2);
-        if (softmax == NULL || graph_source(program, graph_operand(program, softmax, "x"), "matmul",
-                                            "mul real_div add sub select cast reshape", 4) == NULL)
+        const struct mls_op *softmax = graph_attention(program, op);
+        if (softmax == NULL || program->functions[op->function.i].opset >= OPSET_WITH_ATTENTION)
             continue;
         if (n++ < 3)
             rule_evidence(rule_case, "matmul, softmax \"%s\", matmul \"%s\"", softmax->name, op->name);

@@ -1,6 +1,25 @@
 /* SEAL: sealed packages. Nothing of a key or of unchecked content is ever shown. */
 #include "rule.h"
 
+static bool is_sealed(struct rule_case *rule_case)
+{
+    const struct mls_package_info *info = mls_package_info(rule_case->facts->package);
+    if (!info->sealed)
+        return false;
+    rule_evidence(rule_case, "%llu bytes were decrypted in memory%s; mlscope writes none of them",
+                  (unsigned long long)info->decrypted_bytes, info->memory_locked ? ", which is locked" : "");
+    return true;
+}
+
+static bool is_asset(struct rule_case *rule_case)
+{
+    if (mls_package_info(rule_case->facts->package)->form != MLS_FORM_ASSET)
+        return false;
+    rule_evidence(rule_case,
+                  "the model came as a specification and blobs in memory; here the model owns them");
+    return true;
+}
+
 static const struct mls_rule ROWS[] = {
     {.id = "SEAL001",
      .title = "the file looks sealed and no key was given",
@@ -67,6 +86,30 @@ static const struct mls_rule ROWS[] = {
      .why = "The compiler's --encrypt option takes the 16-byte keys that Xcode makes.",
      .fix = "Use a key made by Xcode (Create Encryption Key) for that tool.",
      .source = "turicreate#3358"},
+    {.id = "SEAL008",
+     .title = "on Apple's side the decrypted weights may go through a temporary folder",
+     .layer = MLS_LAYER_PACKAGE,
+     .severity = MLS_SEVERITY_INFO,
+     .confidence = MLS_CONFIDENCE_LOW,
+     .needs = RULE_NEEDS_PACKAGE,
+     .assess = is_sealed,
+     .why = "The fast route there is to decrypt to disk, compileModel(at:), load and delete.",
+     .fix = "Open it in memory (MLModelAsset); where the disk route must be, use a protected folder, and "
+            "delete on every way "
+            "out.",
+     .source = "forum question on MLModelAsset"},
+    {.id = "MEM008",
+     .title = "the buffers of an in-memory model must live as long as the model",
+     .layer = MLS_LAYER_RUN,
+     .severity = MLS_SEVERITY_INFO,
+     .confidence = MLS_CONFIDENCE_LOW,
+     .needs = RULE_NEEDS_PACKAGE,
+     .assess = is_asset,
+     .why = "Core ML seems to keep referring to the specification and blob buffers: outputs became NaN, or "
+            "the application "
+            "crashed, once they were freed (the reporter's inference).",
+     .fix = "Keep both Data objects for the lifetime of the model.",
+     .source = "forum question on MLModelAsset"},
 };
 
 RULE_FAMILY(seal);

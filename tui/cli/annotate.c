@@ -44,33 +44,6 @@ struct mls_step_note *annotate_notes(const struct mls_plan *plan, const struct m
     return notes;
 }
 
-enum mls_status annotate_measurement(const struct mls_loaded *loaded, const struct mls_profile *profile,
-                                     struct mls_measurement *ret_measurement, struct mls_error *reterr)
-{
-    size_t n = mls_profile_step_count(profile);
-    uint64_t *means = calloc(n ? n : 1, sizeof *means);
-    if (!means)
-        return mls_fail(reterr, MLS_ERR_MEMORY, "cannot diagnose the profile: out of memory");
-    for (size_t i = 0; i < n; i++)
-        means[i] = mls_profile_step(profile, i).mean_per_prediction_ns;
-    struct mls_series_stats predictions = mls_profile_predictions(profile);
-    *ret_measurement = (struct mls_measurement){.load_ns = loaded->total_ns,
-                                                .first_ns = predictions.first_ns,
-                                                .p50_ns = predictions.p50_ns,
-                                                .p99_ns = predictions.p99_ns,
-                                                .n_runs = predictions.runs,
-                                                .step_mean_ns = means,
-                                                .n_steps = n};
-    return MLS_OK;
-}
-
-void annotate_done(struct mls_measurement *measurement)
-{
-    /* The rules only read it; it was allocated by annotate_measurement. */
-    free((void *)(uintptr_t)measurement->step_mean_ns);
-    measurement->step_mean_ns = NULL;
-}
-
 static json_t *texts(const char *const *lines, size_t n)
 {
     json_t *array = json_array();

@@ -13,12 +13,6 @@ enum mls_status annotate_setting(const struct arguments *arguments, enum mls_com
  * frees. */
 struct mls_step_note *annotate_notes(const struct mls_plan *plan, const struct mls_placement *placement);
 
-/* annotate_measurement: what the rules use of a profile. The caller frees ret_measurement->step_mean_ns by
- * annotate_done. */
-enum mls_status annotate_measurement(const struct mls_loaded *loaded, const struct mls_profile *profile,
-                                     struct mls_measurement *ret_measurement, struct mls_error *reterr);
-void annotate_done(struct mls_measurement *measurement);
-
 /* annotate_findings: the findings as CONTRACT.md writes them: a JSON array (json_decref), NULL out of memory.
  */
 struct json_t *annotate_findings(const struct mls_report *report, const struct mls_model *model);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "cli/console.h"
+#include "diagnostics/engine.h"
 #include "profiler/compare.h"
 #include "profiler/walk.h"
 
@@ -10,9 +11,10 @@ struct compared {
     const struct mls_side *a, *b;
     const char *label_a, *label_b;
     const struct mls_comparison *comparison;
-    const struct mls_walk *walk; /* NULL: values were not compared */
-    const char *walk_refused;    /* why not, or "" */
-    bool own_precision;          /* A is B's own model computed in fp32 */
+    const struct mls_walk *walk;     /* NULL: values were not compared */
+    const char *walk_refused;        /* why not, or "" */
+    const struct mls_report *report; /* NULL: nothing could be asked */
+    bool own_precision;              /* A is B's own model computed in fp32 */
     uint64_t random_seed;
 };
 

@@ -1,6 +1,7 @@
 #include <jansson.h>
 #include <math.h>
 
+#include "cli/annotate.h"
 #include "cli/cli.h"
 #include "cli/compare.h"
 #include "profiler/json.h"
@@ -143,6 +144,9 @@ void compare_write_json(struct console *console, const struct compared *compared
     json_object_set_new(root, "accuracy_refused",
                         compared->walk || !*compared->walk_refused ? json_null()
                                                                    : mls_json_text(compared->walk_refused));
+    json_object_set_new(root, "findings",
+                        compared->report ? annotate_findings(compared->report, compared->loaded_b->model)
+                                         : json_array());
     mls_json_write(root, &console->out);
     json_decref(root);
 }

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "cli/compare.h"
+#include "cli/diagnose.h"
 #include "profiler/text.h"
 
 enum { LOSSES_MAX = 12, WORST_MAX = 8, CELL_BYTES = 48 };
@@ -174,4 +175,8 @@ void compare_write_text(struct console *console, const struct compared *compared
         write_walk(console, compared);
     else if (*compared->walk_refused)
         console_printf(console, "\nValues were not compared: %s\n", compared->walk_refused);
+    if (compared->report && compared->report->n_findings) {
+        console_printf(console, "\n");
+        diagnose_write_text(console, compared->report);
+    }
 }

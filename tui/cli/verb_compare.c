@@ -31,6 +31,7 @@ struct work {
     struct opened walked[2]; /* the models again, a step for each operation */
     struct mls_walk *walk;
     struct mls_error walk_error;
+    struct mls_report *report;
 };
 
 static enum mls_status read_options(struct work *work, struct mls_error *reterr)
@@ -155,6 +156,28 @@ static enum mls_status walk_parts(struct work *work, struct mls_error *reterr)
     return status;
 }
 
+/* What the rules say of the difference. */
+static enum mls_status diagnose(struct work *work, struct mls_error *reterr)
+{
+    const struct mls_loaded *a = work->parts[0].opened.loaded, *b = work->parts[1].opened.loaded;
+    if (!a || !b)
+        return MLS_OK;
+    const struct mls_loaded *walked = work->walked[1].loaded;
+    const struct mls_facts facts = {
+        .package = b->package,
+        .model = b->model,
+        .interface = b->interface,
+        .plan = walked ? walked->plan : NULL,
+        .walk = work->walk,
+        .reference = work->own_precision ? NULL : a->model,
+        .comparison = work->comparison,
+        .inputs_given =
+            arguments_has(work->arguments, OPTION_INPUT) || arguments_has(work->arguments, OPTION_INPUTS),
+        .comparison_only = true,
+    };
+    return mls_diagnose(&facts, &work->report, reterr);
+}
+
 static const char *label_of(const struct work *work, unsigned index)
 {
     if (work->own_precision)
@@ -174,6 +197,7 @@ static void write_out(struct work *work)
         .comparison = work->comparison,
         .walk = work->walk,
         .walk_refused = work->walk_error.text,
+        .report = work->report,
         .own_precision = work->own_precision,
         .random_seed = work->parts[0].opened.options.random_seed,
     };
@@ -187,6 +211,7 @@ static void write_out(struct work *work)
 
 static void close_all(struct work *work)
 {
+    mls_report_free(work->report);
     mls_walk_free(work->walk);
     mls_comparison_free(work->comparison);
     for (unsigned i = 0; i < 2; i++) {
@@ -212,6 +237,8 @@ int verb_compare(const struct arguments *arguments, struct console *console)
         status = mls_compare(work.parts[0].side, work.parts[1].side, &work.comparison, &error);
     if (!status)
         status = walk_parts(&work, &error);
+    if (!status)
+        status = diagnose(&work, &error);
     if (!status)
         write_out(&work);
     close_all(&work);

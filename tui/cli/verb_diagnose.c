@@ -1,17 +1,19 @@
+#include <ctype.h>
 #include <errno.h>
 #include <jansson.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "cli/annotate.h"
 #include "cli/cli.h"
+#include "cli/diagnose.h"
 #include "cli/interrupt.h"
 #include "cli/open.h"
 #include "profiler/json.h"
 #include "profiler/measure.h"
-#include "profiler/text.h"
 
-enum { LOG_BYTES_MAX = 64 << 20, RUNS = 10 };
+enum { LOG_BYTES_MAX = 64 << 20, RUNS = 32, SPEC_VERSION_MAX = 10 };
 static const double SECONDS_MAX = 3;
 
 static enum mls_status read_log(const char *path, char **ret_text, size_t *ret_length,
@@ -52,50 +54,6 @@ static enum mls_status read_log(const char *path, char **ret_text, size_t *ret_l
     return MLS_OK;
 }
 
-static bool write_texts(struct console *console, const char *label, const char *text)
-{
-    if (!*text)
-        return true;
-    char *safe = mls_text_safe(text, console->ascii);
-    bool ok = safe && mls_writef(&console->out, "    %-12s", label) && mls_write(&console->out, safe) &&
-              mls_write(&console->out, "\n");
-    free(safe);
-    return ok;
-}
-
-static bool write_finding(struct console *console, const struct mls_finding *finding)
-{
-    static const char *const colors[MLS_SEVERITY_COUNT] = {[MLS_SEVERITY_ERROR] = "\033[1;31m",
-                                                           [MLS_SEVERITY_WARNING] = "\033[1;33m",
-                                                           [MLS_SEVERITY_INFO] = "\033[1;36m"};
-    char *title = mls_text_safe(finding->title, console->ascii);
-    bool ok =
-        title &&
-        mls_writef(&console->out, "%s%s%s  %s  ", console->color ? colors[finding->severity] : "",
-                   mls_severity_name(finding->severity), console->color ? "\033[0m" : "", finding->id) &&
-        mls_write(&console->out, title) && mls_write(&console->out, "\n");
-    free(title);
-    for (size_t i = 0; ok && i < finding->n_evidence; i++)
-        ok = write_texts(console, i ? "" : "evidence", finding->evidence[i]);
-    ok = ok && write_texts(console, "why", finding->why) && write_texts(console, "fix", finding->fix);
-    if (ok && console->verbose)
-        ok = write_texts(console, "source", finding->source);
-    return ok && mls_writef(&console->out, "    %-12s%s\n\n", "confidence",
-                            mls_confidence_name(finding->confidence));
-}
-
-static void write_report(struct console *console, const struct mls_report *report)
-{
-    bool ok = true;
-    for (size_t i = 0; ok && i < report->n_findings; i++)
-        ok = write_finding(console, &report->findings[i]);
-    for (size_t i = 0; ok && i < report->n_not_understood; i++)
-        ok = write_texts(console, i ? "" : "unknown", report->not_understood[i]);
-    char *summary = mls_text_safe(report->summary, console->ascii);
-    console_printf(console, "%s\n", summary ? summary : "");
-    free(summary);
-}
-
 /* `loaded` is NULL for logs. */
 static void write_json(struct console *console, const struct mls_report *report,
                        const struct mls_loaded *loaded)
@@ -115,115 +73,217 @@ static void write_json(struct console *console, const struct mls_report *report,
     json_decref(root);
 }
 
-static enum mls_status diagnose_log(const char *path, struct console *console, struct mls_error *reterr)
+/* Everything of one diagnosis. */
+struct work {
+    const struct arguments *arguments;
+    struct console *console;
+    enum mls_compute_units setting;
+    const struct mls_placement_profile *hardware;
+    struct opened opened;
+    struct mls_profile *profile;
+    struct mls_measurement measurement;
+    struct mls_survey *survey;
+    struct opened
+        twins[2]; /* in fp32 and as declared, a step for each operation: only after something suspect */
+    struct mls_walk *walk;
+    struct mls_placement *placements[MLS_COMPUTE_UNITS_COUNT];
+    int32_t system_version;
+    char *log;
+    size_t log_bytes;
+};
+
+/* "iOS 17", "ios17", "macOS 14": the highest specification version that this system knows. */
+static enum mls_status read_system(const char *text, int32_t *ret_version, struct mls_error *reterr)
 {
-    char *text = NULL;
-    size_t length = 0;
-    enum mls_status status = read_log(path, &text, &length, reterr);
-    if (status)
-        return status;
-    struct mls_report *report;
-    status = mls_diagnose_log(text, length, &report, reterr);
-    if (!status) {
-        if (console->json)
-            write_json(console, report, NULL);
-        else
-            write_report(console, report);
-        mls_report_free(report);
+    char wanted[32];
+    size_t n = 0;
+    for (const char *at = text; *at && n + 1 < sizeof wanted; at++)
+        if (*at != ' ')
+            wanted[n++] = (char)tolower((unsigned char)*at);
+    wanted[n] = '\0';
+    for (int32_t version = 1; n && version <= SPEC_VERSION_MAX; version++) {
+        char known[64], *rest = known;
+        snprintf(known, sizeof known, "%s", mls_system_for_spec(version));
+        for (char *name; (name = strtok_r(rest, ",", &rest)) != NULL;) {
+            size_t length = 0;
+            for (char *at = name; *at; at++)
+                if (*at != ' ')
+                    name[length++] = (char)tolower((unsigned char)*at);
+            name[length] = '\0';
+            if (!strcmp(name, wanted)) {
+                *ret_version = version;
+                return MLS_OK;
+            }
+        }
     }
-    free(text);
+    mls_fail(reterr, MLS_ERR_USAGE, "option --system: '%s' is no system that brought a specification version",
+             text);
+    mls_error_hint(reterr, "as in: iOS 15, iOS 16, iOS 17, iOS 18, iOS 26, macOS 14");
+    return MLS_ERR_USAGE;
+}
+
+static enum mls_status read_options(struct work *work, struct mls_error *reterr)
+{
+    const char *system = arguments_text(work->arguments, OPTION_SYSTEM);
+    const char *log = arguments_text(work->arguments, OPTION_LOG);
+    enum mls_status status = annotate_setting(work->arguments, &work->setting, &work->hardware, reterr);
+    if (!status && system)
+        status = read_system(system, &work->system_version, reterr);
+    if (!status && log)
+        status = read_log(log, &work->log, &work->log_bytes, reterr);
     return status;
 }
 
-/* A short measurement, so that the rules on speed have something to look at. */
-static enum mls_status measure(struct opened *opened, struct mls_profile **ret_profile,
-                               struct mls_error *reterr)
+/* A short measurement, so that the rules on speed and memory have something to look at. */
+static enum mls_status measure(struct work *work, struct mls_error *reterr)
 {
-    const struct mls_loaded *loaded = opened->loaded;
-    enum mls_status status = mls_profile_create(loaded->plan, NULL, ret_profile, reterr);
+    const struct mls_loaded *loaded = work->opened.loaded;
+    struct mls_memory_use memory = mls_memory_read(NULL, NULL);
+    enum mls_status status = mls_profile_create(loaded->plan, NULL, &work->profile, reterr);
     if (status)
         return status;
-    const struct mls_measure_options options = {
-        .runs = RUNS, .warmup = 1, .max_seconds = SECONDS_MAX, .stop = interrupt_flag()};
+    struct mls_growth growth = {0};
+    const struct mls_measure_options options = {.runs = RUNS,
+                                                .warmup = 1,
+                                                .max_seconds = SECONDS_MAX,
+                                                .stop = interrupt_flag(),
+                                                .ret_growth = &growth};
     interrupt_watch(NULL, loaded->run);
-    status = mls_measure(opened->loader, &options, *ret_profile, reterr);
+    status = mls_measure(work->opened.loader, &options, work->profile, reterr);
+    if (!status)
+        status = mls_survey_run(loaded->run, loaded->plan, &work->survey, reterr);
     interrupt_watch(NULL, NULL);
+    if (status)
+        return status;
+    mls_profile_set_roofline(work->profile, mls_roofline_get(mls_session_isa(loaded->session),
+                                                             mls_session_threads(loaded->session),
+                                                             !mls_package_info(loaded->package)->sealed));
+    status = mls_measurement_read(loaded, work->profile, &work->measurement, reterr);
+    work->measurement.growth = growth;
+    work->measurement.load_rss_bytes = memory.rss_bytes;
+    work->measurement.load_peak_rss_bytes = memory.peak_rss_bytes;
     return status;
+}
+
+/* Values that are lost: is it the precision? Only then the model is run in fp32 as well. What fails here is
+ * left out. */
+static void look_closer(struct work *work)
+{
+    const struct mls_loaded *loaded = work->opened.loaded;
+    if (!work->survey || !mls_survey_is_suspect(work->survey, loaded->run, loaded->interface))
+        return;
+    enum mls_status status = MLS_OK;
+    for (unsigned i = 0; !status && i < 2; i++) {
+        status = open_options(work->arguments, &work->twins[i], NULL);
+        if (status)
+            continue;
+        work->twins[i].options.no_fusion = true;
+        work->twins[i].options.precision = i == 0 ? MLS_PRECISION_HIGH : work->opened.options.precision;
+        status = open_model(&work->twins[i], MLS_LOAD_ALL, NULL);
+    }
+    const struct mls_walk_options options = {.stop = interrupt_flag()};
+    if (!status)
+        mls_walk(work->twins[0].loaded, work->twins[1].loaded, &options, &work->walk, NULL);
+}
+
+static void place(struct work *work)
+{
+    const struct mls_loaded *loaded = work->opened.loaded;
+    for (enum mls_compute_units i = 0; loaded->interface && i < MLS_COMPUTE_UNITS_COUNT; i++)
+        mls_placement_create(loaded->model, loaded->function, loaded->plan, work->hardware, i,
+                             &work->placements[i], NULL);
 }
 
 /* From everything that could be found out; `failure` is what ended it, if anything did. */
-static enum mls_status report_facts(const struct arguments *arguments, struct console *console,
-                                    const struct opened *opened, const struct mls_profile *profile,
-                                    const struct mls_error *failure, struct mls_error *reterr)
+static enum mls_status report_facts(struct work *work, const struct mls_error *failure,
+                                    struct mls_error *reterr)
 {
-    const struct mls_loaded *loaded = opened->loaded;
-    enum mls_compute_units setting;
-    const struct mls_placement_profile *hardware;
-    enum mls_status status = annotate_setting(arguments, &setting, &hardware, reterr);
-    if (status)
-        return status;
-    struct mls_placement *placement = NULL;
-    struct mls_measurement measurement = {0};
-    if (loaded->interface)
-        mls_placement_create(loaded->model, loaded->function, loaded->plan, hardware, setting, &placement,
-                             NULL);
-    if (profile)
-        status = annotate_measurement(loaded, profile, &measurement, reterr);
-    const struct mls_facts facts = {.package = loaded->package,
-                                    .model = loaded->model,
-                                    .error = failure,
-                                    .interface = loaded->interface,
-                                    .plan = loaded->plan,
-                                    .measurement = profile ? &measurement : NULL,
-                                    .placement = placement};
+    const struct mls_loaded *loaded = work->opened.loaded;
+    bool given =
+        arguments_has(work->arguments, OPTION_INPUT) || arguments_has(work->arguments, OPTION_INPUTS);
+    place(work);
+    const struct mls_facts facts = {
+        .package = loaded->package,
+        .model = loaded->model,
+        .error = failure,
+        .interface = loaded->interface,
+        .plan = loaded->plan,
+        .measurement = !failure && work->measurement.n_runs ? &work->measurement : NULL,
+        .placement = work->placements[work->setting],
+        .settings = loaded->interface ? (const struct mls_placement *const *)work->placements : NULL,
+        .survey = work->survey,
+        .walk = work->walk,
+        .inputs_given = given,
+        .system_version = work->system_version};
     struct mls_report *report = NULL;
-    if (!status)
-        status = mls_diagnose(&facts, &report, reterr);
-    if (!status && console->json)
-        write_json(console, report, loaded);
+    enum mls_status status = work->log ? mls_diagnose_log(work->log, work->log_bytes, &facts, &report, reterr)
+                                       : mls_diagnose(&facts, &report, reterr);
+    if (!status && work->console->json)
+        write_json(work->console, report, loaded);
     else if (!status)
-        write_report(console, report);
+        diagnose_write_text(work->console, report);
     mls_report_free(report);
-    annotate_done(&measurement);
-    mls_placement_free(placement);
     return status;
 }
 
-static int diagnose_model(const struct arguments *arguments, struct console *console)
+static void close_all(struct work *work)
 {
-    struct opened opened;
+    for (unsigned i = 0; i < MLS_COMPUTE_UNITS_COUNT; i++)
+        mls_placement_free(work->placements[i]);
+    mls_walk_free(work->walk);
+    mls_survey_free(work->survey);
+    mls_measurement_done(&work->measurement);
+    mls_profile_free(work->profile);
+    for (unsigned i = 0; i < 2; i++)
+        open_close(&work->twins[i]);
+    open_close(&work->opened);
+}
+
+static int diagnose_model(struct work *work)
+{
     struct mls_error error, report_error;
-    struct mls_profile *profile = NULL;
-    enum mls_status status = open_options(arguments, &opened, &error);
-    if (status) {
-        open_close(&opened);
+    enum mls_status status = open_options(work->arguments, &work->opened, &error);
+    if (status)
         return console_error(&error);
-    }
-    status = open_model(&opened, MLS_LOAD_ALL, &error);
+    status = open_model(&work->opened, MLS_LOAD_ALL, &error);
     if (!status)
-        status = measure(&opened, &profile, &error);
-    int code = 0;
-    if (status == MLS_ERR_CANCELLED || !opened.loaded)
-        code = console_error(&error);
-    else if (report_facts(arguments, console, &opened, status ? NULL : profile, status ? &error : NULL,
-                          &report_error))
-        code = console_error(&report_error);
-    else if (status)
-        code = console_error(&error);
-    mls_profile_free(profile);
-    open_close(&opened);
-    return code;
+        status = measure(work, &error);
+    if (!status)
+        look_closer(work);
+    if (status == MLS_ERR_CANCELLED || !work->opened.loaded)
+        return console_error(&error);
+    if (report_facts(work, status ? &error : NULL, &report_error))
+        return console_error(&report_error);
+    return status ? console_error(&error) : 0;
+}
+
+/* A log without the model that it is about. */
+static int diagnose_log(struct work *work)
+{
+    struct mls_error error;
+    struct mls_report *report;
+    if (mls_diagnose_log(work->log, work->log_bytes, NULL, &report, &error))
+        return console_error(&error);
+    if (work->console->json)
+        write_json(work->console, report, NULL);
+    else
+        diagnose_write_text(work->console, report);
+    mls_report_free(report);
+    return 0;
 }
 
 int verb_diagnose(const struct arguments *arguments, struct console *console)
 {
-    const char *log = arguments_text(arguments, OPTION_LOG);
+    struct work work = {.arguments = arguments, .console = console};
     struct mls_error error;
-    if (!log)
-        return diagnose_model(arguments, console);
-    if (arguments->operand) {
-        mls_fail(&error, MLS_ERR_USAGE, "MODEL and --log exclude each other");
-        return console_error(&error);
-    }
-    return diagnose_log(log, console, &error) ? console_error(&error) : 0;
+    int code;
+    if (read_options(&work, &error))
+        code = console_error(&error);
+    else if (work.log && !arguments->operand && !arguments_has(arguments, OPTION_SPEC))
+        code = diagnose_log(&work);
+    else
+        code = diagnose_model(&work);
+    close_all(&work);
+    free(work.log);
+    return code;
 }

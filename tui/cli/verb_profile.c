@@ -162,8 +162,9 @@ static enum mls_status measure(struct work *work, struct mls_error *reterr)
         status = stopped;
     work->memory = mls_memory_read(loaded->plan, loaded->run); /* before this report takes any itself */
     if (!status)
-        mls_profile_set_roofline(work->profile, mls_roofline_measure(mls_session_isa(loaded->session),
-                                                                     mls_session_threads(loaded->session)));
+        mls_profile_set_roofline(work->profile, mls_roofline_get(mls_session_isa(loaded->session),
+                                                                 mls_session_threads(loaded->session),
+                                                                 !mls_package_info(loaded->package)->sealed));
     return status;
 }
 
@@ -176,7 +177,7 @@ static enum mls_status annotate(struct work *work, struct mls_error *reterr)
                               &work->placement, &ignored))
         work->notes = annotate_notes(loaded->plan, work->placement);
     struct mls_measurement measurement;
-    enum mls_status status = annotate_measurement(loaded, work->profile, &measurement, reterr);
+    enum mls_status status = mls_measurement_read(loaded, work->profile, &measurement, reterr);
     if (status)
         return status;
     const struct mls_facts facts = {.package = loaded->package,
@@ -189,7 +190,7 @@ static enum mls_status annotate(struct work *work, struct mls_error *reterr)
     if (!mls_diagnose(&facts, &report, &ignored))
         work->findings = annotate_findings(report, loaded->model);
     mls_report_free(report);
-    annotate_done(&measurement);
+    mls_measurement_done(&measurement);
     return MLS_OK;
 }
 

@@ -93,7 +93,8 @@ enum mls_status {
     X(INPUT_KIND)           /* an image where a tensor is expected, or the other way round */    \
     X(INPUT_DTYPE)          /* elements of a type, or a value, that the input does not hold */   \
     X(STATE_MISSING)        /* states were given, and this one is not among them */              \
-    X(WEIGHTS_NOT_GIVEN)    /* a bare specification whose program refers to a weight file */
+    X(WEIGHTS_NOT_GIVEN)    /* a bare specification whose program refers to a weight file */      \
+    X(NOT_COMPILED)         /* called a compiled model, and nothing of one is in it */
 
 enum mls_cause {
 #define X(id) MLS_CAUSE_##id,

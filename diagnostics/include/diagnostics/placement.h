@@ -101,12 +101,15 @@ struct mls_placed_op {
     const char *type; /* "conv" */
     const char
         *name; /* of its first output, as Apple's MLComputePlan names operations; its own when it has none */
-    mls_unit_set supported;                /* within the units that the setting allows; never empty */
-    enum mls_backend backend;              /* chosen back end */
-    enum mls_unit preferred;               /* its unit */
-    double estimate_us[MLS_BACKEND_COUNT]; /* estimated time by back end; negative where there is none */
-    double cost_share;                     /* of the summed estimates on the chosen back ends, 0 to 1 */
-    const char *const *reasons;            /* why it is refused by a unit, or why it is not preferred there */
+    mls_unit_set supported;                  /* within the units that the setting allows; never empty */
+    enum mls_backend backend;                /* chosen back end */
+    enum mls_unit preferred;                 /* its unit */
+    double estimate_us[MLS_BACKEND_COUNT];   /* estimated time by back end; negative where there is none */
+    double would_take_us[MLS_BACKEND_COUNT]; /* the same, as if every allowed back end supported it */
+    const char *change;         /* smallest known change that would let it on the Neural Engine, or NULL */
+    uint32_t n_outputs;         /* outputs of the function that it makes */
+    double cost_share;          /* of the summed estimates on the chosen back ends, 0 to 1 */
+    const char *const *reasons; /* why it is refused by a unit, or why it is not preferred there */
     uint32_t n_reasons;
     mls_refusal_set refusals; /* of all units that the setting allows */
     enum mls_confidence confidence;
@@ -157,6 +160,47 @@ enum mls_status mls_placement_create(const struct mls_model *model, mls_function
                                      const struct mls_plan *plan, const struct mls_placement_profile *profile,
                                      enum mls_compute_units setting, struct mls_placement **ret_placement,
                                      struct mls_error *reterr);
+
+/* mls_placement_total_if: the estimated total if these operations were supported on the Neural Engine;
+ * negative when out of memory. `ops` are indices into the placement's operations. */
+double mls_placement_total_if(const struct mls_placement *placement, const uint32_t *ops, uint32_t n_ops);
+
+/* What it would take to have more on the Neural Engine. */
+struct mls_placement_remedy {
+    const uint32_t *ops; /* indices into the placement's operations */
+    uint32_t n_ops;
+    bool segment; /* all refused operations of one neighbourhood; else all of one type with one reason */
+    const char *change; /* what to do to them, or NULL: no change is known */
+    double gain_us;     /* of the estimated total, by the same estimates */
+    enum mls_confidence confidence;
+};
+
+struct mls_placement_remedies {
+    const struct mls_placement_remedy *remedies; /* largest gain first; only those with a gain */
+    uint32_t n_remedies;
+    double total_us; /* if every refused operation were supported */
+    struct mls_store *store;
+};
+
+/* mls_placement_remedies_create: for a setting that allows the Neural Engine; empty otherwise. The caller
+ * frees. */
+enum mls_status mls_placement_remedies_create(const struct mls_placement *placement,
+                                              struct mls_placement_remedies **ret_remedies,
+                                              struct mls_error *reterr);
+void mls_placement_remedies_free(struct mls_placement_remedies *remedies);
+
+/* An operation on which two settings differ. */
+struct mls_placement_difference {
+    uint32_t first, last; /* neighbouring operations that differ in the same way, inclusive */
+    enum mls_unit a, b;
+};
+
+/*
+ * mls_placement_differences: runs of operations that two placements of the same function put on different
+ * units, into ret_differences[a->n_ops]; returns how many.
+ */
+uint32_t mls_placement_differences(const struct mls_placement *a, const struct mls_placement *b,
+                                   struct mls_placement_difference *ret_differences);
 
 /* mls_placement_free: NULL is fine. */
 void mls_placement_free(struct mls_placement *placement);

@@ -23,6 +23,16 @@ struct mls_measure_options {
     uint32_t concurrency; /* runs that predict at the same time; 0 and 1: one */
     struct mls_counters *counters; /* read for each step, or NULL; with one prediction at a time only */
     const atomic_bool *stop;       /* set from elsewhere: ends the loop with CANCELLED; or NULL */
+    struct mls_growth *ret_growth; /* filled when one predicts at a time; or NULL */
+};
+
+/* What the process used over the timed predictions. */
+struct mls_growth {
+    uint64_t n_predictions;
+    uint64_t rss_first_bytes; /* resident before the first of them; 0: not known */
+    uint64_t rss_last_bytes;  /* and after the last */
+    uint64_t wall_ns;
+    uint64_t cpu_ns; /* of all threads together */
 };
 
 /*

@@ -69,14 +69,38 @@ static const struct mls_buffer *fake_plan_buffer(const struct mls_plan *plan, si
 #define mls_plan_buffer_count(...) fake_plan_buffer_count(__VA_ARGS__)
 #define mls_plan_buffer(...) fake_plan_buffer(__VA_ARGS__)
 #include "engine.c"
+#define ROWS rows_of_load_package
+#include "rules/load_package.c"
+#undef ROWS
 #define ROWS rows_of_load_blob
 #include "rules/load_blob.c"
 #undef ROWS
 #define ROWS rows_of_load_spec
 #include "rules/load_spec.c"
 #undef ROWS
+#define ROWS rows_of_seal
+#include "rules/seal.c"
+#undef ROWS
+#define ROWS rows_of_place_units
+#include "rules/place_units.c"
+#undef ROWS
+#define ROWS rows_of_speed
+#include "rules/speed.c"
+#undef ROWS
 #define ROWS rows_of_mem
 #include "rules/mem.c"
+#undef ROWS
+#define ROWS rows_of_mem_run
+#include "rules/mem_run.c"
+#undef ROWS
+#define ROWS rows_of_values
+#include "rules/values.c"
+#undef ROWS
+#define ROWS rows_of_comp
+#include "rules/comp.c"
+#undef ROWS
+#define ROWS rows_of_pair
+#include "rules/pair.c"
 #undef ROWS
 #undef mls_package_info
 #undef mls_package_entry_count

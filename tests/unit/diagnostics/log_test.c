@@ -14,7 +14,7 @@
 static struct mls_report *read_log(const char *text)
 {
     struct mls_report *report = NULL;
-    assert_int_equal(mls_diagnose_log(text, strlen(text), &report, NULL), MLS_OK);
+    assert_int_equal(mls_diagnose_log(text, strlen(text), NULL, &report, NULL), MLS_OK);
     return report;
 }
 
@@ -145,7 +145,7 @@ static void any_bytes_are_read(void **state)
             bytes[i] = (char)(random >> 24);
         }
         struct mls_report *report = NULL;
-        assert_int_equal(mls_diagnose_log(bytes, N_BYTES, &report, NULL), MLS_OK);
+        assert_int_equal(mls_diagnose_log(bytes, N_BYTES, NULL, &report, NULL), MLS_OK);
         mls_report_free(report);
     }
     free(bytes);

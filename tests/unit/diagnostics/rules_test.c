@@ -9,322 +9,7 @@
 #include <string.h>
 
 #include "diagnostics/engine.h"
-#include "fake_facts.h"
-#include "toy_model.h"
-
-#define IMAGE TOY_TYPE(MLS_FP16, 1, 64, 32, 32)
-
-/* Facts for one rule, and what they are made of. */
-struct bench {
-    struct toy toy;
-    struct mls_package package;
-    struct mls_asset_key key;
-    struct mls_plan plan;
-    struct mls_step steps[3];
-    struct mls_buffer buffer;
-    struct mls_measurement measurement;
-    struct mls_facts facts;
-    bool placed; /* whether the placement is wanted */
-    enum mls_compute_units setting;
-};
-
-static void use_model(struct bench *bench)
-{
-    bench->facts.model = &bench->toy.model;
-}
-
-/* A model of `n` 3x3 convolutions in a row, to be placed. */
-static mls_value_id use_convs(struct bench *bench, int n, int channels, int kernel)
-{
-    struct toy *toy = &bench->toy;
-    struct mls_type type = TOY_TYPE(MLS_FP16, 1, channels, 32, 32);
-    mls_value_id x = toy_input(toy, type);
-    for (int i = 0; i < n; i++) {
-        mls_value_id weight = toy_constant(toy, TOY_TYPE(MLS_FP16, channels, channels, kernel, kernel));
-        x = toy_op(toy, "conv", type, {"weight", weight}, {"x", x});
-    }
-    use_model(bench);
-    bench->placed = true;
-    return x;
-}
-
-static struct mls_feature *use_range(struct bench *bench, int64_t upper)
-{
-    use_model(bench);
-    toy_input(&bench->toy, TOY_TYPE(MLS_FP16, 1, 4));
-    bench->toy.ranges[0] = (struct mls_range){1, upper};
-    bench->toy.ranges[1] = (struct mls_range){4, 4};
-    bench->toy.inputs[0].ranges = bench->toy.ranges;
-    bench->toy.inputs[0].n_ranges = 2;
-    return &bench->toy.inputs[0];
-}
-
-static void use_enumerated(struct bench *bench, size_t input, size_t n)
-{
-    use_model(bench);
-    while (bench->toy.interface.n_inputs <= input)
-        toy_input(&bench->toy, TOY_TYPE(MLS_FP16, 1, 4));
-    bench->toy.inputs[input].enumerated = bench->toy.shapes;
-    bench->toy.inputs[input].n_enumerated = n;
-}
-
-static struct mls_feature *use_state(struct bench *bench, enum mls_dtype dtype, int width)
-{
-    use_model(bench);
-    bench->toy.states[0] = (struct mls_feature){
-        .name = "k", .description = "", .kind = MLS_FEATURE_STATE, .type = TOY_TYPE(dtype, 1, width)};
-    bench->toy.interface.n_states = 1;
-    return &bench->toy.states[0];
-}
-
-static void use_plan(struct bench *bench, uint64_t peak_bytes, uint64_t weights_bytes)
-{
-    for (uint32_t i = 0; i < 3; i++)
-        bench->steps[i] = (struct mls_step){.index = i, .type = "add", .name = "n", .live_bytes_after = 1};
-    bench->steps[1].live_bytes_after = peak_bytes;
-    bench->buffer = (struct mls_buffer){.name = "b", .size_bytes = 1, .first_step = 0, .last_step = 2};
-    bench->plan =
-        (struct mls_plan){.memory = {.weights_bytes = weights_bytes, .planned_peak_bytes = peak_bytes},
-                          .steps = bench->steps,
-                          .n_steps = 3,
-                          .buffers = &bench->buffer,
-                          .n_buffers = 1};
-    bench->facts.plan = &bench->plan;
-}
-
-static void large_blob(struct bench *bench, bool fires)
-{
-    bench->facts.package = &bench->package;
-    bench->package.entry = (struct mls_package_entry){
-        .path = "weights/weight.bin", .bytes = {.size_bytes = ((size_t)1 << 31) + (fires ? 1 : 0)}};
-}
-
-static void asset_key(struct bench *bench, bool fires)
-{
-    bench->facts.package = &bench->package;
-    bench->key = (struct mls_asset_key){.key = "@model_path/weights/weight.bin",
-                                        .entry_path = "weights/weight.bin",
-                                        .refused_by_apple = fires};
-    bench->package.info.asset_keys = &bench->key;
-    bench->package.info.n_asset_keys = 1;
-}
-
-static void two_enumerated(struct bench *bench, bool fires)
-{
-    use_enumerated(bench, 0, 3);
-    use_enumerated(bench, 1, fires ? 3 : 1);
-}
-
-static void many_enumerated(struct bench *bench, bool fires)
-{
-    use_enumerated(bench, 0, fires ? 129 : 128);
-}
-
-static void functions_in_memory(struct bench *bench, bool fires)
-{
-    use_model(bench);
-    bench->facts.package = &bench->package;
-    bench->package.info.sealed = fires;
-    bench->toy.model.program.n_functions = 2;
-}
-
-static void rank_six(struct bench *bench, bool fires)
-{
-    use_model(bench);
-    mls_value_id x = toy_input(&bench->toy, TOY_TYPE(MLS_FP16, 4));
-    toy_op(&bench->toy, "reshape",
-           fires ? TOY_TYPE(MLS_FP16, 1, 1, 1, 1, 1, 4) : TOY_TYPE(MLS_FP16, 1, 1, 1, 1, 4), {"x", x});
-}
-
-static void range_input(struct bench *bench, bool fires)
-{
-    use_range(bench, fires ? 2 : 1);
-}
-
-static void state_width(struct bench *bench, bool fires)
-{
-    use_state(bench, MLS_FP16, fires ? 270 : 256);
-}
-
-static void norm_with_enumerated(struct bench *bench, bool fires)
-{
-    use_enumerated(bench, 0, fires ? 2 : 1);
-    toy_op(&bench->toy, "layer_norm", TOY_TYPE(MLS_FP16, 1, 4), {"x", {0}});
-}
-
-static void wide_tensor(struct bench *bench, bool fires)
-{
-    struct mls_type type = TOY_TYPE(MLS_FP16, 1, 1, 1, fires ? 65537 : 65536);
-    mls_value_id x = toy_input(&bench->toy, type);
-    toy_output(&bench->toy, toy_op(&bench->toy, "relu", type, {"x", x}));
-    use_model(bench);
-    bench->placed = true;
-}
-
-static void small_model(struct bench *bench, bool fires)
-{
-    use_convs(bench, fires ? 1 : 8, 64, 3);
-}
-
-static void fp32_model(struct bench *bench, bool fires)
-{
-    struct mls_type type = TOY_TYPE(fires ? MLS_FP32 : MLS_FP16, 1, 64, 32, 32);
-    mls_value_id x = toy_input(&bench->toy, type);
-    toy_op(&bench->toy, "exp", type, {"x", x});
-    use_model(bench);
-    bench->placed = true;
-}
-
-static void topk_on_ane(struct bench *bench, bool fires)
-{
-    mls_value_id x = use_convs(bench, 8, 64, 3);
-    toy_output(&bench->toy, toy_op(&bench->toy, fires ? "topk" : "exp", IMAGE, {"x", x}));
-}
-
-static void channels(struct bench *bench, bool fires)
-{
-    use_convs(bench, 30, fires ? 63 : 64, 3);
-}
-
-static void batch(struct bench *bench, bool fires)
-{
-    use_convs(bench, 8, 64, 3);
-    bench->toy.inputs[0].type.dims[0] = fires ? 4 : 1;
-}
-
-static void refused_ops(struct bench *bench, bool fires)
-{
-    mls_value_id x = use_convs(bench, 4, 64, 1);
-    for (int i = 0; i < 60; i++)
-        x = toy_op(&bench->toy, fires ? "acos" : "exp", IMAGE, {"x", x});
-}
-
-static void many_switches(struct bench *bench, bool fires)
-{
-    mls_value_id x = toy_input(&bench->toy, IMAGE);
-    use_model(bench);
-    bench->placed = true;
-    bench->setting = MLS_COMPUTE_UNITS_CPU_AND_ANE;
-    for (int i = 0; i < 12; i++) {
-        for (int k = 0; k < 5; k++) {
-            mls_value_id weight = toy_constant(&bench->toy, TOY_TYPE(MLS_FP16, 64, 64, 3, 3));
-            x = toy_op(&bench->toy, "conv", IMAGE, {"weight", weight}, {"x", x});
-        }
-        x = toy_op(&bench->toy, fires ? "acos" : "exp", IMAGE, {"x", x});
-    }
-}
-
-static void large_kernel(struct bench *bench, bool fires)
-{
-    use_convs(bench, 1, 64, fires ? 17 : 16);
-}
-
-static void flexible(struct bench *bench, bool fires)
-{
-    use_enumerated(bench, 0, fires ? 2 : 1);
-}
-
-static void first_prediction(struct bench *bench, bool fires)
-{
-    bench->measurement =
-        (struct mls_measurement){.first_ns = fires ? 9000000 : 2000000, .p50_ns = 1000000, .n_runs = 10};
-    bench->facts.measurement = &bench->measurement;
-}
-
-static void wide_range(struct bench *bench, bool fires)
-{
-    use_range(bench, fires ? -1 : 2);
-}
-
-static void slow_load(struct bench *bench, bool fires)
-{
-    bench->measurement =
-        (struct mls_measurement){.load_ns = fires ? 900000000 : 5000000, .first_ns = 1, .p50_ns = 1000000};
-    bench->facts.measurement = &bench->measurement;
-}
-
-static void kv_cache(struct bench *bench, bool fires)
-{
-    struct mls_type type = TOY_TYPE(MLS_FP16, 1, 8, 512, 64);
-    use_model(bench);
-    toy_input(&bench->toy, type);
-    toy_output(&bench->toy, toy_op(&bench->toy, "exp", type, {"x", {0}}));
-    bench->toy.inputs[0].name = "past_key";
-    bench->toy.feature_outputs[0].name = fires ? "present_key" : "y";
-}
-
-static void attention(struct bench *bench, bool fires)
-{
-    struct mls_type type = TOY_TYPE(MLS_FP16, 1, 8, 64, 64);
-    bench->toy.function.opset = fires ? 7 : 8;
-    use_model(bench);
-    mls_value_id q = toy_input(&bench->toy, type);
-    mls_value_id k = toy_input(&bench->toy, type);
-    mls_value_id scores = toy_op(&bench->toy, "matmul", type, {"x", q}, {"y", k});
-    mls_value_id scaled = toy_op(&bench->toy, "mul", type, {"x", scores}, {"y", k});
-    mls_value_id weights = toy_op(&bench->toy, "softmax", type, {"x", scaled});
-    toy_op(&bench->toy, "matmul", type, {"x", weights}, {"y", q});
-}
-
-static void slow_compile(struct bench *bench, bool fires)
-{
-    use_convs(bench, 1, 64, fires ? 16 : 13);
-}
-
-static void activations(struct bench *bench, bool fires)
-{
-    use_plan(bench, (uint64_t)1 << 27, fires ? 1000 : (uint64_t)1 << 27);
-}
-
-static void long_lived(struct bench *bench, bool fires)
-{
-    use_plan(bench, (uint64_t)1 << 27, (uint64_t)1 << 27);
-    bench->buffer.size_bytes = fires ? (uint64_t)1 << 26 : 1;
-}
-
-static void large_model(struct bench *bench, bool fires)
-{
-    use_plan(bench, 1, (uint64_t)1 << (fires ? 30 : 29));
-}
-
-static void mish(struct bench *bench, bool fires)
-{
-    mls_value_id x = toy_input(&bench->toy, IMAGE);
-    use_model(bench);
-    mls_value_id soft = toy_op(&bench->toy, fires ? "softplus" : "exp", IMAGE, {"x", x});
-    mls_value_id bent = toy_op(&bench->toy, "tanh", IMAGE, {"x", soft});
-    toy_op(&bench->toy, "mul", IMAGE, {"x", x}, {"y", bent});
-}
-
-static void quantized_activations(struct bench *bench, bool fires)
-{
-    mls_value_id x = toy_input(&bench->toy, IMAGE);
-    use_model(bench);
-    bench->placed = true;
-    toy_op(&bench->toy, fires ? "quantize" : "exp", IMAGE, {"input", x});
-}
-
-static void lookup_tables(struct bench *bench, bool fires)
-{
-    mls_value_id lut = toy_constant(&bench->toy, TOY_TYPE(MLS_FP16, fires ? 64 : 4, 1, 16, 1));
-    use_model(bench);
-    toy_op(&bench->toy, "constexpr_lut_to_dense", TOY_TYPE(MLS_FP16, 64, 64), {"lut", lut});
-}
-
-static void small_weights(struct bench *bench, bool fires)
-{
-    mls_value_id lut = toy_constant(&bench->toy, TOY_TYPE(MLS_UINT8, 64, 64));
-    mls_value_id small = toy_constant(&bench->toy, TOY_TYPE(MLS_FP16, 40, fires ? 50 : 2));
-    bench->toy.constants[lut.i].blob_path = bench->toy.constants[small.i].blob_path = "weights/weight.bin";
-    use_model(bench);
-    toy_op(&bench->toy, "constexpr_lut_to_dense", TOY_TYPE(MLS_FP16, 64, 64), {"indices", lut});
-}
-
-static void image_array(struct bench *bench, bool fires)
-{
-    use_model(bench);
-    toy_input(&bench->toy, TOY_TYPE(MLS_FP32, 1, fires ? 3 : 4, 64, 64));
-}
+#include "pairs_run.h"
 
 static const struct {
     const char *id;
@@ -363,6 +48,50 @@ static const struct {
     {"COMP004", lookup_tables},
     {"COMP012", small_weights},
     {"CONV005", image_array},
+    {"LOAD018", system_too_old},
+    {"LOAD019", compiled_too_new},
+    {"LOAD020", system_too_old},
+    {"LOAD032", huge_tensor},
+    {"LOAD035", unit_without_ops},
+    {"LOAD043", declared_shape},
+    {"SEAL008", sealed_package},
+    {"MEM008", asset_package},
+    {"PLACE003", state_and_reshape},
+    {"PLACE006", int32_between},
+    {"PLACE008", cut_graph},
+    {"PLACE011", wide_image},
+    {"PERF001", large_on_ane},
+    {"PERF005", jumping_series},
+    {"PERF008", slow_setting},
+    {"PERF009", blocks_on_ane},
+    {"PERF011", sealed_is_slower},
+    {"PERF012", time_around},
+    {"PERF017", sustained_series},
+    {"PERF020", hot_operation},
+    {"PERF021", cast_and_back},
+    {"PERF022", transpose_and_back},
+    {"PERF023", short_operations},
+    {"PERF024", idle_threads},
+    {"PERF025", odd_channels_measured},
+    {"MEM001", growing_memory},
+    {"MEM002", largest_enumerated},
+    {"MEM004", peak_of_load},
+    {"MEM006", memory_of_each},
+    {"MEM009", equal_weights},
+    {"MEM010", memory_anew},
+    {"ACC001", overflowing_values},
+    {"ACC002", not_finite_output},
+    {"ACC004", branch_on_gpu},
+    {"COMP001", load_that_expands},
+    {"COMP002", expanded_weights},
+    {"COMP005", quantized_twice},
+    {"COMP007", palettized_pair},
+    {"COMP008", quantized_pair},
+    {"COMP009", pruned_pair},
+    {"COMP010", two_bit_weights},
+    {"COMP011", one_table_each},
+    {"CONV002", array_channels_last},
+    {"CONV003", oldest_target},
 };
 
 static const struct mls_finding *find(const struct mls_report *report, const char *id)
@@ -394,6 +123,13 @@ static bool fires(size_t pair, bool wanted)
                                               mls_placement_profile_at(0), bench.setting, &placement, NULL),
                          MLS_OK);
     bench.facts.placement = placement;
+    struct mls_placement *settings[MLS_COMPUTE_UNITS_COUNT] = {0};
+    for (unsigned i = 0; bench.all_settings && i < MLS_COMPUTE_UNITS_COUNT; i++)
+        assert_int_equal(mls_placement_create(&bench.toy.model, (mls_function_id){0}, NULL,
+                                              mls_placement_profile_at(0), i, &settings[i], NULL),
+                         MLS_OK);
+    if (bench.all_settings)
+        bench.facts.settings = (const struct mls_placement *const *)settings;
     struct mls_report *report = diagnose(&bench.facts);
     const struct mls_finding *finding = find(report, PAIRS[pair].id);
     bool found = finding != NULL;
@@ -401,6 +137,8 @@ static bool fires(size_t pair, bool wanted)
         fail_msg("%s has no evidence", PAIRS[pair].id);
     mls_report_free(report);
     mls_placement_free(placement);
+    for (unsigned i = 0; i < MLS_COMPUTE_UNITS_COUNT; i++)
+        mls_placement_free(settings[i]);
     return found;
 }
 
@@ -437,7 +175,7 @@ static void every_row_is_complete_and_can_fire(void **state)
         if (rule->title == NULL || rule->why == NULL || rule->fix == NULL || rule->source == NULL)
             fail_msg("%s lacks a text", rule->id);
         if (rule->assess == NULL && rule->patterns == NULL && rule->statuses[0] == MLS_OK &&
-            rule->cause == MLS_CAUSE_NONE)
+            rule->cause == MLS_CAUSE_NONE && rule->beside == NULL)
             fail_msg("%s can never fire", rule->id);
         if ((rule->assess == NULL) != (rule->needs == 0))
             fail_msg("%s must name the facts that it needs", rule->id);
@@ -462,7 +200,9 @@ static void explained_by(const struct mls_rule *rule, enum mls_status status, en
     assert_int_equal(finding->severity, MLS_SEVERITY_ERROR);
     assert_string_equal(finding->file, "weight.bin");
     assert_int_equal(finding->byte_offset, 64);
-    assert_int_equal(report->n_findings, 1);
+    assert_ptr_equal(finding, &report->findings[0]);
+    for (size_t i = 1; i < report->n_findings; i++) /* advice beside it, and nothing else */
+        assert_int_equal(report->findings[i].severity, MLS_SEVERITY_INFO);
     mls_report_free(report);
 }
 

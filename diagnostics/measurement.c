@@ -1,0 +1,37 @@
+#include <stdlib.h>
+
+#include "diagnostics/engine.h"
+
+enum mls_status mls_measurement_read(const struct mls_loaded *loaded, const struct mls_profile *profile,
+                                     struct mls_measurement *ret_measurement, struct mls_error *reterr)
+{
+    size_t n = mls_profile_step_count(profile);
+    uint64_t *means = calloc(n ? n : 1, sizeof *means);
+    if (means == NULL)
+        return mls_fail(reterr, MLS_ERR_MEMORY, "cannot diagnose the profile: out of memory");
+    for (size_t i = 0; i < n; i++)
+        means[i] = mls_profile_step(profile, i).mean_per_prediction_ns;
+    struct mls_series_stats predictions = mls_profile_predictions(profile);
+    struct mls_measurement measurement = {.load_ns = loaded->total_ns,
+                                          .first_ns = predictions.first_ns,
+                                          .p50_ns = predictions.p50_ns,
+                                          .p99_ns = predictions.p99_ns,
+                                          .n_runs = predictions.runs,
+                                          .step_mean_ns = means,
+                                          .n_steps = n,
+                                          .wall = mls_profile_wall(profile),
+                                          .threads = mls_session_threads(loaded->session),
+                                          .roofline = mls_profile_roofline(profile),
+                                          .dynamic_bytes = mls_run_dynamic_bytes(loaded->run)};
+    measurement.samples_ns = mls_profile_samples(profile, &measurement.n_samples);
+    for (unsigned i = 0; i < MLS_STAGE_COUNT; i++)
+        measurement.stage_ns[i] = loaded->stages[i].ns;
+    *ret_measurement = measurement;
+    return MLS_OK;
+}
+
+void mls_measurement_done(struct mls_measurement *measurement)
+{
+    free((void *)(uintptr_t)measurement->step_mean_ns); /* const for readers only */
+    measurement->step_mean_ns = NULL;
+}
