@@ -214,6 +214,10 @@ static void compress_job(struct compressing *work, struct job *job)
     for (size_t i = 0; !job->reason && i < PASSES_MAX; i++)
         if (job->settings[i])
             job->reason = compressors[job->settings[i]->compressor].apply(job->settings[i], &use, &job->form);
+    if (!job->reason)
+        job->form.signal = value->type.dtype == MLS_FP16
+                               ? work->kernels.compress->energy_fp16(job->form.plain, job->form.n)
+                               : work->kernels.compress->energy_fp32(job->form.plain, job->form.n);
     if (!job->reason && job->form.mask && !job->form.n_kept)
         job->reason = "all of its elements would be pruned";
     if (!job->reason && !emit_prepare(&job->form, work->opset, &job->emitted))
@@ -353,17 +357,6 @@ static double snr_of(double signal, double noise)
     return noise > 0 ? 10 * log10(signal / noise) : (double)INFINITY;
 }
 
-static double signal_of(const struct weight_form *form)
-{
-    double sum = 0;
-    for (size_t i = 0; i < form->n; i++) {
-        float value;
-        form_load(form->plain, form->type.dtype, i, 1, &value);
-        sum += (double)value * (double)value;
-    }
-    return sum;
-}
-
 static void describe_job(const struct job *job, struct mls_compressed_weight *weight)
 {
     weight->skipped_because = job->reason;
@@ -388,7 +381,7 @@ static void describe_job(const struct job *job, struct mls_compressed_weight *we
     }
     weight->to_bytes = job->emitted.size_bytes;
     weight->noise = job->form.noise;
-    weight->signal = signal_of(&job->form);
+    weight->signal = job->form.signal;
     weight->snr_db = snr_of(weight->signal, weight->noise);
     weight->sparsity = job->form.mask ? 1 - (double)job->form.n_kept / (double)job->form.n : 0;
 }

@@ -76,25 +76,33 @@ void distinct_begin(struct distinct *distinct, enum mls_dtype dtype, size_t n_ma
         memset(distinct->by_key, 0, KEYS * sizeof *distinct->by_key);
 }
 
-bool distinct_add(struct distinct *distinct, const void *elements, size_t first, size_t n)
+static bool add_fp32(struct distinct *distinct, const float *elements, const uint8_t *mask, size_t first,
+                     size_t n)
 {
-    if (distinct->dtype == MLS_FP32) {
-        if (n > distinct->capacity - distinct->n_sorted)
-            return false;
-        memcpy(distinct->sorted + distinct->n_sorted, (const float *)elements + first, n * sizeof(float));
-        for (size_t i = 0; i < n; i++)
-            distinct->sorted_weights[distinct->n_sorted + i] = 1;
-        distinct->n_sorted += n;
-        return true;
+    if (n > distinct->capacity - distinct->n_sorted)
+        return false;
+    for (size_t i = first; i < first + n; i++) {
+        if (mask && !(mask[i / 8] >> i % 8 & 1))
+            continue;
+        distinct->sorted[distinct->n_sorted] = elements[i];
+        distinct->sorted_weights[distinct->n_sorted++] = 1;
     }
+    return true;
+}
+
+bool distinct_add(struct distinct *distinct, const void *elements, const uint8_t *mask, size_t first,
+                  size_t n)
+{
+    if (distinct->dtype == MLS_FP32)
+        return add_fp32(distinct, elements, mask, first, n);
     if (distinct->dtype == MLS_FP16) {
-        const uint16_t *halves = (const uint16_t *)elements + first;
-        for (size_t i = 0; i < n; i++)
-            distinct->counts[key_of_fp16(halves[i])]++;
+        const uint16_t *halves = elements;
+        for (size_t i = first; i < first + n; i++)
+            distinct->counts[key_of_fp16(halves[i])] += mask ? mask[i / 8] >> i % 8 & 1u : 1;
         return true;
     }
     for (size_t i = first; i < first + n; i++)
-        distinct->counts[key_of(distinct, elements, i)]++;
+        distinct->counts[key_of(distinct, elements, i)] += mask ? mask[i / 8] >> i % 8 & 1u : 1;
     return true;
 }
 

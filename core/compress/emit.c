@@ -22,17 +22,36 @@ static const void *pack_integers(struct emitted *emitted, const uint8_t *bytes, 
     return packed;
 }
 
-/* The bytes of the elements that the mask keeps. */
+/* Elements of `type` where the mask is set, closed up; one more than there is room for is written at the end.
+ */
+#define KEEP(type)                                                                          \
+    static void keep_##type(const uint8_t *mask, const void *elements, size_t n, void *ret) \
+    {                                                                                       \
+        const type *from = elements;                                                        \
+        type *to = ret;                                                                     \
+        size_t at = 0;                                                                      \
+        for (size_t i = 0; i < n; i++) {                                                    \
+            to[at] = from[i];                                                               \
+            at += mask[i / 8] >> i % 8 & 1u;                                                \
+        }                                                                                   \
+    }
+KEEP(uint8_t)
+KEEP(uint16_t)
+KEEP(uint32_t)
+
+/* The elements that the mask keeps. */
 static const uint8_t *kept_elements(const struct weight_form *form, const void *elements,
                                     size_t element_bytes)
 {
     if (!form->mask)
         return elements;
-    uint8_t *kept = mls_arena_array(form->arena, form->n_kept, element_bytes, 4);
-    size_t at = 0;
-    for (size_t i = 0; kept && i < form->n; i++)
-        if (form_kept(form, i))
-            memcpy(kept + at++ * element_bytes, (const uint8_t *)elements + i * element_bytes, element_bytes);
+    uint8_t *kept = mls_arena_array(form->arena, form->n_kept + 1, element_bytes, 4);
+    if (kept && element_bytes == 1)
+        keep_uint8_t(form->mask, elements, form->n, kept);
+    else if (kept && element_bytes == 2)
+        keep_uint16_t(form->mask, elements, form->n, kept);
+    else if (kept)
+        keep_uint32_t(form->mask, elements, form->n, kept);
     return kept;
 }
 

@@ -47,7 +47,8 @@ struct weight_form {
     uint8_t *data; /* DATA: integers as bytes */
     struct form_scales quant;
 
-    double noise; /* sum of squares of the differences to `plain` */
+    double signal; /* sum of squares of `plain` */
+    double noise;  /* sum of squares of the differences to it */
 };
 
 /* What compressors may use for one weight. */

@@ -21,7 +21,7 @@ static bool grow_space(struct kmeans_space *space, size_t n, unsigned k)
     if (n + 1 > space->n_sums) {
         space->n_sums = 0;
         for (size_t i = 0; i < sizeof space->sums / sizeof *space->sums; i++)
-            if (!(space->sums[i] = MLS_NEW_ARRAY(space->arena, n + 1, double)))
+            if (!(space->sums[i] = MLS_NEW_ARRAY(space->arena, n + 1 + MLS_CLUSTER_PADDING, double)))
                 return false;
         space->n_sums = n + 1;
     }

@@ -47,8 +47,8 @@ static bool collect(const struct source *source, size_t group, struct distinct *
     distinct_begin(distinct, source->dtype, source->n_outer * source->slice);
     for (size_t outer = 0; outer < source->n_outer; outer++) {
         size_t first = slice_start(source, group, outer);
-        if (!source->importance && !source->form->mask) {
-            if (!distinct_add(distinct, source->elements, first, source->slice))
+        if (!source->importance) {
+            if (!distinct_add(distinct, source->elements, source->form->mask, first, source->slice))
                 return false;
             continue;
         }
@@ -470,11 +470,14 @@ const char *apply_palettize(const struct mls_compress_setting *setting, const st
         source.importance_inner = inner_elems(&form->type, work->input_axis);
         source.importance_dim = (size_t)form->type.dims[work->input_axis];
     }
+    double pruned = form->mask ? form->noise : 0; /* what is not kept adds nothing to what follows */
     if (!reason)
         reason = palettize(&source, form);
     if (reason)
         return reason;
+    form->noise += pruned;
     form->integers = through ? FORM_THROUGH : FORM_NO_INTEGERS;
-    bool scored = !through && !source.importance && !form->mask && setting->cluster_dim == 1;
+    bool scored = !through && !source.importance && setting->cluster_dim == 1 &&
+                  (!form->mask || source.dtype == MLS_FP16);
     return scored || form_score(form) ? NULL : compress_no_memory;
 }

@@ -49,6 +49,28 @@ static float select_rank(float *values, size_t n, size_t rank)
     return values[rank];
 }
 
+enum { MAGNITUDES = 0x7c00 };
+
+/* The place in the order of magnitudes: as select_rank. */
+static float magnitude_at(const uint32_t *counts, size_t rank)
+{
+    size_t below = 0, magnitude = 0;
+    while (magnitude + 1 < MAGNITUDES && below + counts[magnitude] <= rank)
+        below += counts[magnitude++];
+    return mls_fp16_to_fp32((uint16_t)magnitude);
+}
+
+/* Magnitudes to be taken in order: values, which are reordered, or the counts of fp16 magnitudes. */
+struct order {
+    float *values;
+    const uint32_t *counts;
+};
+
+static float at_rank(const struct order *order, size_t n, size_t rank)
+{
+    return order->counts ? magnitude_at(order->counts, rank) : select_rank(order->values, n, rank);
+}
+
 /* a + (b - a) * t as NumPy's _lerp, each step rounded to the type. */
 static float interpolate(enum mls_dtype dtype, float a, float b, float t)
 {
@@ -63,22 +85,22 @@ static float interpolate(enum mls_dtype dtype, float a, float b, float t)
  * array's own type; where fp16 cannot hold it (and NumPy gives NaN), it is computed in double. Reorders the
  * values.
  */
-static double percentile(float *values, size_t n, enum mls_dtype dtype, double share)
+static double percentile(const struct order *order, size_t n, enum mls_dtype dtype, double share)
 {
     float quantile = round_to(dtype, round_to(dtype, (float)(share * 100)) / 100),
           last = round_to(dtype, (float)(n - 1));
     if (isinf(last)) {
         double at = share * (double)(n - 1), whole = floor(at);
         size_t index = (size_t)whole;
-        double low = (double)select_rank(values, n, index);
-        double high = index + 1 < n ? (double)select_rank(values, n, index + 1) : low;
+        double low = (double)at_rank(order, n, index);
+        double high = index + 1 < n ? (double)at_rank(order, n, index + 1) : low;
         return low + (high - low) * (at - whole);
     }
     float at = round_to(dtype, last * quantile), whole = floorf(at);
     if (at >= last)
-        return (double)select_rank(values, n, n - 1);
+        return (double)at_rank(order, n, n - 1);
     size_t index = (size_t)whole, next = (size_t)round_to(dtype, whole + 1);
-    float low = select_rank(values, n, index), high = select_rank(values, n, next < n ? next : n - 1);
+    float low = at_rank(order, n, index), high = at_rank(order, n, next < n ? next : n - 1);
     return (double)interpolate(dtype, low, high, round_to(dtype, at - whole));
 }
 
@@ -114,6 +136,32 @@ static const char *cannot_prune(const struct weight_form *form)
     if (form->integers == FORM_THROUGH || form->channel.scales)
         return "it is compressed twice already";
     return form->mask ? "it is pruned already" : NULL;
+}
+
+/* ---- fp16 by magnitude: the histogram says it all --------------------------------------------- */
+
+/* Keeps what is above `magnitude` (as bits), and what is not 0. */
+static const char *mask_fp16(struct weight_form *form, const uint32_t *counts, uint32_t magnitude)
+{
+    const uint16_t *halves = form->plain;
+    form->mask = mls_arena_alloc(form->arena, (form->n + 7) / 8, 1);
+    if (!form->mask)
+        return compress_no_memory;
+    for (size_t i = 0; i < form->n; i += 8) {
+        size_t part = form->n - i < 8 ? form->n - i : 8;
+        unsigned bits = 0;
+        for (size_t j = 0; j < part; j++)
+            bits |= (unsigned)((halves[i + j] & 0x7fffu) > magnitude) << j;
+        form->mask[i / 8] = (uint8_t)bits;
+    }
+    form->n_kept = form->n;
+    form->noise = 0;
+    for (uint32_t i = 0; i <= magnitude && i < MAGNITUDES; i++) {
+        double value = (double)mls_fp16_to_fp32((uint16_t)i);
+        form->n_kept -= counts[i];
+        form->noise += counts[i] * value * value;
+    }
+    return NULL;
 }
 
 /* ---- Magnitude ------------------------------------------------------------------------------- */
@@ -189,6 +237,7 @@ static const char *keep_largest(const struct mls_compress_setting *setting, cons
         block_magnitudes(form, axis, (size_t)setting->block_size, values, magnitudes);
     }
     memcpy(ordered, magnitudes, form->n * sizeof *ordered);
+    const struct order order = {.values = ordered};
     double threshold = setting->target_sparsity <= 0 ? -1
                        : setting->target_sparsity >= 1
                            ? (double)INFINITY
@@ -196,6 +245,28 @@ static const char *keep_largest(const struct mls_compress_setting *setting, cons
     for (size_t i = 0; i < form->n; i++)
         keep[i] = (double)magnitudes[i] > threshold;
     return NULL;
+}
+
+/* Elements of a plain fp16 weight by their size alone: no copies of it are needed. */
+static const char *prune_fp16(const struct mls_compress_setting *setting, struct weight_form *form)
+{
+    uint32_t *counts = MLS_NEW_ARRAY(form->arena, MAGNITUDES, uint32_t);
+    const uint16_t *halves = form->plain;
+    if (!counts)
+        return compress_no_memory;
+    for (size_t i = 0; i < form->n; i++)
+        counts[halves[i] & 0x7fffu]++;
+    const struct order order = {.counts = counts};
+    uint32_t magnitude = MAGNITUDES;
+    if (setting->target_sparsity < 1) {
+        double threshold = setting->target_sparsity <= 0
+                               ? 0
+                               : percentile(&order, form->n, MLS_FP16, setting->target_sparsity);
+        magnitude = 0;
+        while (magnitude + 1 < MAGNITUDES && (double)mls_fp16_to_fp32((uint16_t)(magnitude + 1)) <= threshold)
+            magnitude++;
+    }
+    return mask_fp16(form, counts, magnitude);
 }
 
 const char *apply_magnitude(const struct mls_compress_setting *setting, const struct compress_work *work,
@@ -207,6 +278,8 @@ const char *apply_magnitude(const struct mls_compress_setting *setting, const st
     bool n_of_m = setting->n_of_m[1] != 0;
     if ((n_of_m || setting->block_size) && (!work->structured || form->type.rank < 2 || form->type.rank > 5))
         return "blocks and n:m are for weights of conv and linear only";
+    if (!n_of_m && !setting->block_size && form_is_plain(form) && form->type.dtype == MLS_FP16)
+        return prune_fp16(setting, form);
     float *values = values_of(form);
     uint8_t *keep = mls_arena_alloc(form->arena, form->n, 1);
     if (!values || !keep)

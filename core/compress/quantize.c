@@ -244,6 +244,6 @@ const char *apply_quantize(const struct mls_compress_setting *setting, const str
     if (reason)
         return reason;
     form->integers = FORM_DATA;
-    form->noise = noise;
-    return !form->mask || form_score(form) ? NULL : compress_no_memory;
+    form->noise = noise + (form->mask ? form->noise : 0); /* zeros stay zeros */
+    return NULL;
 }

@@ -4,6 +4,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* Entries past the last that best_split may read of each array, whatever they are. */
+enum { MLS_CLUSTER_PADDING = 8 };
+
 /* Running sums over values in ascending order, entry i for the first i of them: weights, weighted values, and weighted
  * squares. `cost` is that of the best clustering of the first i values so far. */
 struct mls_cluster_sums {
@@ -34,6 +37,9 @@ struct mls_compress_kernels {
      */
     double (*quantize_fp16)(const uint16_t *x, size_t n, const struct mls_quantizing *quantizing, uint8_t *ret_q);
     double (*quantize_fp32)(const float *x, size_t n, const struct mls_quantizing *quantizing, uint8_t *ret_q);
+    /* energy_fp16, _fp32: the sum of squares. */
+    double (*energy_fp16)(const uint16_t *x, size_t n);
+    double (*energy_fp32)(const float *x, size_t n);
     /* range_fp16: the least and the greatest of n >= 1 finite elements. */
     void (*range_fp16)(const uint16_t *x, size_t n, float *ret_min, float *ret_max);
     void (*range_fp32)(const float *x, size_t n, float *ret_min, float *ret_max);
