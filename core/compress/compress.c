@@ -11,20 +11,24 @@
 
 #include "base/pool.h"
 #include "compress/emit.h"
+#include "compress/form_read.h"
+#include "compress/parts.h"
 #include "compress/setting.h"
 #include "compress/target.h"
 #include "core/clock.h"
 #include "core/cpu.h"
 #include "core/op.h"
+#include "kernels/compress/compress.h"
 #include "ops/op_check.h"
 #include "package/derive.h"
 
-enum { OPSET_MIN_COMPRESSED = 6, PASSES_MAX = 4 };
+enum { OPSET_MIN_COMPRESSED = 6, OPSET_BLOCKS = 8, PASSES_MAX = 4 };
 
 /* The compression of one constant, for all functions that have it. */
 struct job {
     const struct target *target;                             /* the first one */
     const struct mls_compress_setting *settings[PASSES_MAX]; /* by pass; NULL: none */
+    const void *identity;                                    /* of the constant */
     struct weight_form form;
     struct emitted emitted;
     const char *reason; /* why it stays as it is, or NULL */
@@ -55,17 +59,16 @@ static enum mls_status no_memory(struct mls_error *reterr)
 
 /* ---- Jobs ------------------------------------------------------------------------------------ */
 
-static const void *plain_data(const struct compressing *work, const struct target *target)
+static const void *identity(const struct compressing *work, const struct target *target)
 {
-    const struct mls_constant *constant = work->model->program.values[target->value.i].constant;
-    return constant ? constant->data : NULL;
+    return parts_of(&work->model->program, target->op).identity;
 }
 
 static bool same_job(const struct compressing *work, const struct job *job, const struct target *target,
                      const struct mls_compress_setting *const *settings)
 {
     const struct target *other = job->target;
-    return plain_data(work, other) == plain_data(work, target) &&
+    return job->identity == identity(work, target) && other->compressed == target->compressed &&
            mls_type_equal(&work->model->program.values[other->value.i].type,
                           &work->model->program.values[target->value.i].type) &&
            !memcmp(&other->work, &target->work, sizeof target->work) &&
@@ -94,7 +97,18 @@ static enum mls_status plan_target(struct compressing *work, struct target *targ
                                    struct mls_error *reterr)
 {
     const struct mls_compress_setting *settings[PASSES_MAX] = {NULL};
-    size_t n = 0;
+    size_t n = 0, before = target->compressed ? 1 : 0;
+    if (work->options->decompress) {
+        if (target->compressed)
+            add_to_job(work, target, settings);
+        else
+            target->skipped_because = "it is not compressed";
+        return MLS_OK;
+    }
+    if (target->compressed && !work->options->joint) {
+        target->skipped_because = "it is compressed already";
+        return MLS_OK;
+    }
     uint64_t elems = (uint64_t)mls_type_elems(&work->model->program.values[target->value.i].type);
     const char *reason = NULL;
     for (size_t i = 0; i < work->options->n_passes; i++) {
@@ -112,7 +126,7 @@ static enum mls_status plan_target(struct compressing *work, struct target *targ
         else
             settings[i] = &rule->setting;
         if (settings[i]) {
-            uint32_t opset = mls_compress_opset(settings[i], n++ > 0);
+            uint32_t opset = mls_compress_opset(settings[i], n++ + before > 0);
             *needed = opset > *needed ? opset : *needed;
         }
     }
@@ -147,6 +161,21 @@ static enum mls_status choose_opset(struct compressing *work, uint32_t needed, s
     return MLS_OK;
 }
 
+/* What was compressed before opset 8 is written anew for it. */
+static void plan_upgrades(struct compressing *work)
+{
+    const struct mls_compress_setting *const none[PASSES_MAX] = {NULL};
+    const struct mls_program *program = &work->model->program;
+    for (size_t i = 0; work->opset >= OPSET_BLOCKS && i < work->targets.n; i++) {
+        struct target *target = &work->targets.list[i];
+        const struct mls_op *op = &program->ops[target->op.i];
+        bool old = program->functions[op->function.i].opset < OPSET_BLOCKS;
+        if (target->compressed && target->job == SIZE_MAX && old &&
+            (!strcmp(op->type, "constexpr_lut_to_dense") || !strcmp(op->type, "constexpr_sparse_to_dense")))
+            add_to_job(work, target, none);
+    }
+}
+
 static int compare_jobs(const void *a, const void *b, void *jobs)
 {
     const struct job *x = &((const struct job *)jobs)[*(const size_t *)a],
@@ -171,6 +200,8 @@ static enum mls_status plan_jobs(struct compressing *work, struct mls_error *ret
             status = plan_target(work, &work->targets.list[i], &needed, reterr);
     if (!status)
         status = choose_opset(work, needed, reterr);
+    if (!status)
+        plan_upgrades(work);
     for (size_t i = 0; i < work->n_jobs; i++)
         work->order[i] = i;
     qsort_r(work->order, work->n_jobs, sizeof *work->order, compare_jobs, work->jobs);
@@ -202,14 +233,24 @@ static void compress_job(struct compressing *work, struct job *job)
     struct mls_arena *arena = mls_arena_create_beside(work->scratch);
     job->form = (struct weight_form){.arena = arena,
                                      .type = value->type,
-                                     .plain = value->constant->data,
+                                     .plain = value->constant ? value->constant->data : NULL,
                                      .n = (size_t)job->elems,
                                      .vector_axis = -1};
     struct compress_work use = job->target->work;
     use.kernels = &work->kernels;
     if (!arena)
         job->reason = compress_no_memory;
-    else if (!all_finite(job->form.plain, value->type.dtype, job->form.n))
+    else if (job->target->compressed)
+        job->reason = form_read(&work->model->program, job->target->op, &job->form);
+    if (!job->reason && work->options->decompress)
+        job->form = (struct weight_form){.arena = arena,
+                                         .type = value->type,
+                                         .plain = job->form.plain,
+                                         .n = job->form.n,
+                                         .vector_axis = -1};
+    if (job->reason)
+        return;
+    if (!all_finite(job->form.plain, value->type.dtype, job->form.n))
         job->reason = "it has elements that are not finite";
     for (size_t i = 0; !job->reason && i < PASSES_MAX; i++)
         if (job->settings[i])
@@ -290,7 +331,8 @@ static enum mls_status edit_targets(struct compressing *work, struct spec_edit *
                                     struct mls_error *reterr)
 {
     const struct mls_program *program = &work->model->program;
-    enum mls_status status = MLS_OK;
+    bool *replaced = MLS_NEW_ARRAY(work->scratch, program->n_ops, bool);
+    enum mls_status status = replaced ? MLS_OK : no_memory(reterr);
     for (size_t i = 0; !status && i < work->targets.n; i++) {
         const struct target *target = &work->targets.list[i];
         if (target->job == SIZE_MAX || work->jobs[target->job].reason)
@@ -302,7 +344,14 @@ static enum mls_status edit_targets(struct compressing *work, struct spec_edit *
             return no_memory(reterr);
         ops[n - 1].name = program->ops[target->op.i].name;
         status = spec_edit_replace(edit, target->op, ops, n, reterr);
+        replaced[target->op.i] = true;
+        parts_mark_unused(program, &work->users, target->op, replaced);
     }
+    for (size_t i = 0; i < work->targets.n; i++)
+        replaced[work->targets.list[i].op.i] = false; /* those have something in their place */
+    for (uint32_t i = 0; !status && i < program->n_ops; i++)
+        if (replaced[i])
+            status = spec_edit_replace(edit, (mls_op_id){i}, NULL, 0, reterr);
     return status;
 }
 
@@ -359,7 +408,7 @@ static double snr_of(double signal, double noise)
 
 static void describe_job(const struct job *job, struct mls_compressed_weight *weight)
 {
-    weight->skipped_because = job->reason;
+    weight->skipped_because = job->reason ? job->reason : weight->skipped_because;
     if (job->reason)
         return;
     size_t at = 0;
@@ -388,10 +437,9 @@ static void describe_job(const struct job *job, struct mls_compressed_weight *we
 
 static bool is_shared(const struct compressing *work, size_t index)
 {
-    const struct target *target = &work->targets.list[index];
-    const void *data = plain_data(work, target);
-    for (size_t i = 0; data && i < index; i++)
-        if (plain_data(work, &work->targets.list[i]) == data)
+    const void *own = identity(work, &work->targets.list[index]);
+    for (size_t i = 0; own && i < index; i++)
+        if (identity(work, &work->targets.list[i]) == own)
             return true;
     return false;
 }
@@ -403,13 +451,12 @@ static void describe_target(const struct compressing *work, size_t index,
     const struct target *target = &work->targets.list[index];
     const struct mls_op *op = &program->ops[target->op.i];
     const struct mls_op *user = target->user.i == MLS_NO_INDEX ? NULL : &program->ops[target->user.i];
-    const struct mls_constant *constant = program->values[target->value.i].constant;
     *weight = (struct mls_compressed_weight){.name = op->name,
                                              .function = program->functions[op->function.i].name,
                                              .op_type = user ? user->type : "",
                                              .op_name = user ? user->name : "",
                                              .type = program->values[target->value.i].type,
-                                             .from_bytes = constant ? constant->size_bytes : 0,
+                                             .from_bytes = parts_of(program, target->op).bytes,
                                              .snr_db = (double)INFINITY,
                                              .skipped_because = target->skipped_because,
                                              .shared = is_shared(work, index)};

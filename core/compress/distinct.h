@@ -40,7 +40,8 @@ void distinct_begin(struct distinct *distinct, enum mls_dtype dtype, size_t n_ma
 
 /* distinct_add: elements [first, first + n) with weight 1; distinct_add_one: one with another weight. False
  * when out of memory. */
-bool distinct_add(struct distinct *distinct, const void *elements, const uint8_t *mask, size_t first, size_t n);
+bool distinct_add(struct distinct *distinct, const void *elements, const uint8_t *mask, size_t first,
+                  size_t n);
 bool distinct_add_one(struct distinct *distinct, const void *elements, size_t index, double weight);
 
 /* distinct_finish: fills values, weights and n. False when out of memory. */

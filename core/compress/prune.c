@@ -241,7 +241,7 @@ static const char *keep_largest(const struct mls_compress_setting *setting, cons
     double threshold = setting->target_sparsity <= 0 ? -1
                        : setting->target_sparsity >= 1
                            ? (double)INFINITY
-                           : percentile(ordered, form->n, form->type.dtype, setting->target_sparsity);
+                           : percentile(&order, form->n, form->type.dtype, setting->target_sparsity);
     for (size_t i = 0; i < form->n; i++)
         keep[i] = (double)magnitudes[i] > threshold;
     return NULL;

@@ -97,14 +97,13 @@ static bool is_part(const struct mls_program *program, const struct mls_users *u
 static const char *reason_to_skip(const struct mls_program *program, const struct mls_users *users,
                                   const struct target *target)
 {
-    const struct mls_op *op = &program->ops[target->op.i];
     const struct mls_type *type = &program->values[target->value.i].type;
-    if (is_constexpr(op))
-        return "it is compressed already";
     if (type->dtype != MLS_FP16 && type->dtype != MLS_FP32)
         return "its elements are no fp16 or fp32";
     if (users->first[target->value.i] == users->first[target->value.i + 1])
         return "no operation uses it";
+    if (target->compressed)
+        return NULL;
     if (type->rank < 2)
         return "it is a vector";
     for (uint32_t i = users->first[target->value.i]; i < users->first[target->value.i + 1]; i++)
@@ -134,6 +133,7 @@ bool targets_find(const struct mls_program *program, const struct mls_users *use
         if (users->first[value.i] < users->first[value.i + 1])
             target->user = users->users[users->first[value.i]];
         read_users(program, users, target);
+        target->compressed = !plain;
         target->skipped_because = reason_to_skip(program, users, target);
     }
     *ret_targets = targets;

@@ -10,6 +10,7 @@ struct target {
     mls_value_id value;
     mls_op_id user; /* the first one */
     struct compress_work work;
+    bool compressed;             /* it is what a constexpr operation gives */
     bool axes_known;             /* its users agree on the axes */
     const char *skipped_because; /* whatever the settings say; or NULL */
     size_t job; /* what is computed for it, with targets that are the same constant; SIZE_MAX: none */

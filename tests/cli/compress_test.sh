@@ -38,6 +38,40 @@ check pruned --prune 0.5 --quantize int8
 check palettized --palettize 4 --quantize int8 --granularity per_tensor
 check quantized --quantize int8 --palettize 4
 
+# decompressed, and written for a later opset, it gives the same outputs bit by bit; what is compressed can be compressed further
+keep() { # arguments
+    "$MLSCOPE" compress $demo/digits.mlpackage -o "$work/c.mlpackage" --force --quiet "$@" || fail "compress $*"
+    "$MLSCOPE" compress "$work/c.mlpackage" -o "$work/d.mlpackage" --force --quiet --decompress || fail "--decompress after $*"
+    "$MLSCOPE" compress "$work/c.mlpackage" -o "$work/u.mlpackage" --force --quiet --target iOS18 --palettize 8 \
+        --weight-threshold 1000000 || fail "upgrade after $*"
+    "$MLSCOPE" inspect "$work/d.mlpackage" --json | grep -q '"stored_as": "\(palettized\|quantized\|pruned\)' &&
+        fail "compressed weights are left after $*"
+    for one in c d u; do
+        rm -rf "$work/run_$one"
+        "$MLSCOPE" run "$work/$one.mlpackage" --random-seed 5 --output-dir "$work/run_$one" --quiet || fail "run $one after $*"
+    done
+    diff -rq "$work/run_c" "$work/run_d" >/dev/null || fail "decompressed outputs differ after $*"
+    diff -rq "$work/run_c" "$work/run_u" >/dev/null || fail "upgraded outputs differ after $*"
+}
+keep --palettize 4
+keep --palettize 3 --group-size 4
+keep --palettize 4 --cluster-dim 2
+keep --palettize 4 --per-channel-scale
+keep --quantize uint8 --mode linear
+keep --quantize int4 --block-size 8
+keep --prune 0.5
+keep --prune 0.5 --palettize 4
+keep --prune 0.5 --quantize int8
+keep --palettize 4 --quantize int8 --granularity per_tensor
+keep --quantize int8 --palettize 4
+"$MLSCOPE" compress $demo/digits.mlpackage -o "$work/c.mlpackage" --force --quiet --prune 0.5
+"$MLSCOPE" compress "$work/c.mlpackage" -o "$work/j.mlpackage" --force --quiet --joint --palettize 4 || fail "--joint"
+"$MLSCOPE" compress $demo/digits.mlpackage -o "$work/d.mlpackage" --force --quiet --prune 0.5 --palettize 4
+for one in j d; do
+    "$MLSCOPE" run "$work/$one.mlpackage" --random-seed 5 --output-dir "$work/joint_$one" --quiet
+done
+diff -rq "$work/joint_j" "$work/joint_d" >/dev/null || fail "--joint differs from both at once"
+
 # what is refused says why and writes nothing
 refuse() { # exit code, text, arguments
     local code=$1 text=$2

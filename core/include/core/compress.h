@@ -123,6 +123,7 @@ struct mls_compress_progress {
 struct mls_compress_options {
     const struct mls_compress_pass *passes;
     size_t n_passes;
+    bool joint;          /* weights that are compressed already are compressed further, by what they do not have yet */
     bool decompress;     /* instead of passes: every compressed weight becomes plain */
     uint32_t opset;      /* of the result at least; 0: the model's, or what the settings need */
     bool opset_fixed;    /* refuse settings that need a higher opset than `opset` (or the model's) */
