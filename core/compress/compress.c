@@ -13,6 +13,7 @@
 #include "compress/emit.h"
 #include "compress/form_read.h"
 #include "compress/parts.h"
+#include "compress/second_order.h"
 #include "compress/setting.h"
 #include "compress/target.h"
 #include "core/clock.h"
@@ -227,6 +228,19 @@ static bool all_finite(const void *data, enum mls_dtype dtype, size_t n)
     return worst < 0x7f800000u;
 }
 
+static const struct mls_input_statistics *find_statistics(const struct compressing *work,
+                                                          const struct target *target)
+{
+    const struct mls_calibration *calibration = work->options->calibration;
+    const struct mls_value *value = &work->model->program.values[target->value.i];
+    for (size_t i = 0; calibration && i < calibration->n_inputs; i++)
+        if (!strcmp(calibration->inputs[i].weight, value->name) &&
+            target->work.input_axis < value->type.rank &&
+            (int64_t)calibration->inputs[i].n == value->type.dims[target->work.input_axis])
+            return &calibration->inputs[i];
+    return NULL;
+}
+
 static void compress_job(struct compressing *work, struct job *job)
 {
     const struct mls_value *value = &work->model->program.values[job->target->value.i];
@@ -238,6 +252,9 @@ static void compress_job(struct compressing *work, struct job *job)
                                      .vector_axis = -1};
     struct compress_work use = job->target->work;
     use.kernels = &work->kernels;
+    const struct mls_input_statistics *statistics = find_statistics(work, job->target);
+    if (statistics)
+        use.importance = statistics->squares;
     if (!arena)
         job->reason = compress_no_memory;
     else if (job->target->compressed)
@@ -255,6 +272,10 @@ static void compress_job(struct compressing *work, struct job *job)
     for (size_t i = 0; !job->reason && i < PASSES_MAX; i++)
         if (job->settings[i])
             job->reason = compressors[job->settings[i]->compressor].apply(job->settings[i], &use, &job->form);
+    bool matrix = statistics && statistics->moments && use.input_axis == 1 && use.output_axis == 0;
+    if (!job->reason && matrix &&
+        !second_order_round(&job->form, statistics->moments, statistics->n, work->kernels.compress))
+        job->reason = compress_no_memory;
     if (!job->reason)
         job->form.signal = value->type.dtype == MLS_FP16
                                ? work->kernels.compress->energy_fp16(job->form.plain, job->form.n)

@@ -78,6 +78,7 @@ static enum mls_status compress(const struct mixing *mixing, const struct mls_co
     const struct mls_compress_pass pass = {rules, n_rules};
     const struct mls_compress_options options = {.passes = &pass,
                                                  .n_passes = 1,
+                                                 .calibration = mixing->options->calibration,
                                                  .opset = mixing->options->opset,
                                                  .opset_fixed = mixing->options->opset_fixed,
                                                  .threads = mixing->options->threads};

@@ -1,13 +1,16 @@
 #include <jansson.h>
 #include <math.h>
 #include <stdlib.h>
+#include <strings.h>
 #include <unistd.h>
 
 #include "cli/cli.h"
 #include "cli/interrupt.h"
 #include "cli/open.h"
 #include "cli/recipe.h"
+#include "profiler/calibrate.h"
 #include "profiler/json.h"
+#include "profiler/mixed.h"
 #include "profiler/text.h"
 
 enum { WEIGHTS_SHOWN = 20, PERCENT = 100 };
@@ -18,9 +21,47 @@ struct work {
     struct opened opened;
     struct recipe recipe;
     struct mls_compress_options options;
-    struct mls_compressed *compressed;
+    struct mls_samples *samples;
+    struct mls_calibration *calibration;
+    struct mls_mixed_options budget; /* a size or a quality was asked for */
+    bool mixes;
+    struct mls_mixed mixed;
+    struct mls_compressed *compressed; /* that of `mixed`, or owned */
     unsigned percent_shown;
 };
+
+/* "8MB", "7.5MiB", "800k" or plain bytes. */
+static bool read_size(const char *text, uint64_t *ret_bytes)
+{
+    static const struct {
+        const char *unit;
+        double bytes;
+    } units[] = {{"", 1},    {"k", 1e3},  {"kB", 1e3},   {"M", 1e6},       {"MB", 1e6},
+                 {"G", 1e9}, {"GB", 1e9}, {"KiB", 1024}, {"MiB", 1048576}, {"GiB", 1073741824}};
+    char *end;
+    double number = strtod(text, &end);
+    for (size_t i = 0; end != text && number > 0 && i < sizeof units / sizeof units[0]; i++) {
+        if (!strcasecmp(end, units[i].unit) && number * units[i].bytes < 1e15) {
+            *ret_bytes = (uint64_t)(number * units[i].bytes);
+            return true;
+        }
+    }
+    return false;
+}
+
+static enum mls_status read_budget(struct work *work, struct mls_error *reterr)
+{
+    const char *size = arguments_text(work->arguments, OPTION_TARGET_SIZE);
+    work->mixes = size || arguments_has(work->arguments, OPTION_MIN_OUTPUT_SNR);
+    if (size && arguments_has(work->arguments, OPTION_MIN_OUTPUT_SNR))
+        return mls_fail(reterr, MLS_ERR_USAGE, "--target-size and --min-output-snr exclude each other");
+    if (size && !read_size(size, &work->budget.target_bytes)) {
+        mls_fail(reterr, MLS_ERR_USAGE, "option --target-size: '%s' is no size", size);
+        mls_error_hint(reterr, "write it as 8MB, 7.5MiB or in bytes");
+        return MLS_ERR_USAGE;
+    }
+    return arguments_number(work->arguments, OPTION_MIN_OUTPUT_SNR, &work->budget.min_outputs_snr_db, reterr);
+}
 
 static enum mls_status read_options(struct work *work, struct mls_error *reterr)
 {
@@ -39,18 +80,23 @@ static enum mls_status read_options(struct work *work, struct mls_error *reterr)
         status = arguments_count(arguments, OPTION_THREADS, 1, 1024, &threads, reterr);
     if (status)
         return status;
+    status = read_budget(work, reterr);
+    if (status)
+        return status;
     work->options.threads = (uint32_t)threads;
     work->options.opset_fixed = arguments_has(arguments, OPTION_TARGET);
     work->options.joint = arguments_has(arguments, OPTION_JOINT);
     work->options.decompress = arguments_has(arguments, OPTION_DECOMPRESS);
     work->options.passes = work->recipe.passes;
     work->options.n_passes = work->recipe.n_passes;
-    if (!work->recipe.n_passes == !work->options.decompress) {
+    if ((work->recipe.n_passes != 0) + work->options.decompress + work->mixes != 1) {
         mls_fail(reterr, MLS_ERR_USAGE,
                  work->options.decompress ? "--decompress and methods exclude each other"
                                           : "no method was given");
         mls_error_hint(
-            reterr, "one of --palettize BITS, --quantize TYPE, --prune SHARE, --config FILE, --decompress");
+            reterr,
+            "one of --palettize BITS, --quantize TYPE, --prune SHARE, --config FILE, --target-size SIZE, "
+            "--decompress");
         return MLS_ERR_USAGE;
     }
     return MLS_OK;
@@ -186,6 +232,8 @@ static bool write_json(struct work *work)
                 json_array_append_new(methods,
                                       mls_json_text(mls_compress_label(&rule->setting, label, sizeof label)));
         }
+    if (work->mixes)
+        json_array_append_new(methods, json_string("bits by measured sensitivity"));
     if (work->options.decompress)
         json_array_append_new(methods, json_string("decompress"));
     json_t *totals = json_pack(
@@ -203,19 +251,56 @@ static bool write_json(struct work *work)
     return written;
 }
 
+static enum mls_status calibrate(struct work *work, struct mls_error *reterr)
+{
+    const char *path = arguments_text(work->arguments, OPTION_CALIBRATION);
+    const struct mls_loaded *loaded = work->opened.loaded;
+    if (!path)
+        return MLS_OK;
+    enum mls_status status = mls_samples_open(loaded->interface, path, &work->samples, reterr);
+    if (!status)
+        status = mls_calibrate(loaded, work->samples, interrupt_flag(), &work->calibration, reterr);
+    work->options.calibration = work->budget.calibration = work->calibration;
+    return status;
+}
+
+static enum mls_status choose_bits(struct work *work, struct mls_error *reterr)
+{
+    const struct mls_trial_options options = {.samples = work->samples, .stop = interrupt_flag()};
+    struct mls_trial *trial;
+    enum mls_status status = mls_trial_create(work->opened.loaded, &options, &trial, reterr);
+    if (status)
+        return status;
+    work->budget.opset = work->options.opset;
+    work->budget.opset_fixed = work->options.opset_fixed;
+    work->budget.threads = work->options.threads;
+    work->budget.progress = work->options.progress;
+    status = mls_mixed_choose(work->opened.loaded, trial, &work->budget, &work->mixed, reterr);
+    work->compressed = work->mixed.compressed;
+    mls_trial_free(trial);
+    if (!status)
+        console_note(work->console, "outputs keep %.2f dB", work->mixed.score.outputs_snr_db);
+    return status;
+}
+
 static enum mls_status compress(struct work *work, struct mls_error *reterr)
 {
     enum mls_status status = read_options(work, reterr);
     if (!status)
         status = open_options(work->arguments, &work->opened, reterr);
     work->opened.keeps_key = true;
+    bool runs = work->mixes || arguments_has(work->arguments, OPTION_CALIBRATION);
     if (!status)
-        status = open_model(&work->opened, MLS_LOAD_MODEL, reterr);
+        status = open_model(&work->opened, runs ? MLS_LOAD_ALL : MLS_LOAD_MODEL, reterr);
+    if (!status)
+        status = calibrate(work, reterr);
     if (status)
         return status;
     const struct mls_compress_progress progress = {.user = work, .at = show_progress};
     work->options.progress = &progress;
-    status = mls_compress(work->opened.loaded->model, &work->options, &work->compressed, reterr);
+    status = work->mixes
+                 ? choose_bits(work, reterr)
+                 : mls_compress(work->opened.loaded->model, &work->options, &work->compressed, reterr);
     if (!status)
         status = write_out(work, reterr);
     if (status)
@@ -231,7 +316,11 @@ int verb_compress(const struct arguments *arguments, struct console *console)
     struct work work = {.arguments = arguments, .console = console, .percent_shown = PERCENT};
     struct mls_error error;
     enum mls_status status = compress(&work, &error);
-    mls_compressed_free(work.compressed);
+    if (!work.mixes)
+        mls_compressed_free(work.compressed);
+    mls_mixed_done(&work.mixed);
+    mls_calibration_free(work.calibration);
+    mls_samples_free(work.samples);
     recipe_free(&work.recipe);
     open_close(&work.opened);
     return status ? console_error(&error) : 0;

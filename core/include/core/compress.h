@@ -120,10 +120,26 @@ struct mls_compress_progress {
     bool (*at)(void *user, uint64_t done, uint64_t total);
 };
 
+/* What the inputs of an operation with a weight were like, over the samples of a calibration. */
+struct mls_input_statistics {
+    const char *weight;   /* name of the weight's value */
+    size_t n;             /* input channels */
+    const double *squares; /* mean square by input channel */
+    const float *moments; /* n x n: sums of products of channels, for linear and 1x1 convolutions; or NULL */
+    double low, high;     /* of all elements */
+};
+
+struct mls_calibration {
+    const struct mls_input_statistics *inputs;
+    size_t n_inputs;
+};
+
 struct mls_compress_options {
     const struct mls_compress_pass *passes;
     size_t n_passes;
     bool joint;          /* weights that are compressed already are compressed further, by what they do not have yet */
+    const struct mls_calibration *calibration; /* palettes weigh errors by it, rounding makes up for them; or NULL */
+    bool quantize_activations; /* int8 inputs of linear and conv by the ranges of the calibration (opset 7) */
     bool decompress;     /* instead of passes: every compressed weight becomes plain */
     uint32_t opset;      /* of the result at least; 0: the model's, or what the settings need */
     bool opset_fixed;    /* refuse settings that need a higher opset than `opset` (or the model's) */

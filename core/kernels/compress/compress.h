@@ -40,6 +40,9 @@ struct mls_compress_kernels {
     /* energy_fp16, _fp32: the sum of squares. */
     double (*energy_fp16)(const uint16_t *x, size_t n);
     double (*energy_fp32)(const float *x, size_t n);
+    /* subtract_fp32, _fp64: y -= a * x. */
+    void (*subtract_fp32)(float *y, const float *x, float a, size_t n);
+    void (*subtract_fp64)(double *y, const double *x, double a, size_t n);
     /* range_fp16: the least and the greatest of n >= 1 finite elements. */
     void (*range_fp16)(const uint16_t *x, size_t n, float *ret_min, float *ret_max);
     void (*range_fp32)(const float *x, size_t n, float *ret_min, float *ret_max);
