@@ -43,7 +43,8 @@ static bool is_network(const struct mls_model *model)
     return strncmp(model->type_name, "neuralNetwork", strlen("neuralNetwork")) == 0;
 }
 
-/* How the system's own plan calls an operation: a layer by its name, an operation of a program by its first output. */
+/* How the system's own plan calls an operation: a layer by its name, an operation of a program by its first
+ * output. */
 static const char *name_of(const struct build *build, const struct mls_op *op)
 {
     const struct mls_value *values = build->model->program.values;
@@ -56,10 +57,7 @@ static void add_op(struct build *build, mls_op_id id, const struct mls_op *op)
         return;
     build->by_op[id.i] = build->n_ops;
     build->ops[build->n_ops] =
-        (struct mls_placed_op){.index = build->n_ops,
-                               .op = id,
-                               .type = op->type,
-                               .name = name_of(build, op)};
+        (struct mls_placed_op){.index = build->n_ops, .op = id, .type = op->type, .name = name_of(build, op)};
     build->n_ops++;
 }
 
@@ -265,14 +263,19 @@ static void summarise_costs(struct build *build, struct mls_placement *placement
         before = op->backend;
     }
     placement->total_us = placement->ops_us + placement->switching_us;
-    placement->confidence = build->profile->ceiling;
+    double share[MLS_CONFIDENCE_COUNT] = {0};
     for (uint32_t i = 0; i < build->n_ops; i++) {
         struct mls_placed_op *op = &build->ops[i];
         op->cost_share = placement->ops_us > 0 ? op->estimate_us[op->backend] / placement->ops_us : 0;
         placement->totals[op->preferred].cost_share += op->cost_share;
-        if (op->cost_share >= 0.05 && op->confidence < placement->confidence)
-            placement->confidence = op->confidence;
+        share[op->confidence] += op->cost_share;
     }
+    /* the lowest that a twentieth of the estimated time has, or less */
+    double at_most = 0;
+    unsigned confidence = 0;
+    while (confidence + 1 < MLS_CONFIDENCE_COUNT && (at_most += share[confidence]) < 0.05)
+        confidence++;
+    placement->confidence = confidence < build->profile->ceiling ? confidence : build->profile->ceiling;
 }
 
 enum mls_status mls_placement_create(const struct mls_model *model, mls_function_id function,

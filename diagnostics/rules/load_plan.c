@@ -6,7 +6,8 @@ static const struct mls_rule ROWS[] = {
      .title = "the Neural Engine could not load the compiled program",
      .layer = MLS_LAYER_PLAN,
      .confidence = MLS_CONFIDENCE_MEDIUM,
-     .patterns = "ANECF error: failed to load ANE model\nProgram load failure (0x20004)",
+     .patterns =
+         "ANECF error: failed to load ANE model\nProgram load failure (0x20004)\nError plan build: -1.",
      .why = "The program does not fit: an older phone, or memory is short.",
      .fix = "Use cpuAndGPU, or split the model into smaller parts.",
      .source = "ml-stable-diffusion#26; coremltools#1717"},

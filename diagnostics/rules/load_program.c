@@ -74,7 +74,7 @@ static const struct mls_rule ROWS[] = {
      .confidence = MLS_CONFIDENCE_HIGH,
      .statuses = {MLS_ERR_OP_SHAPE},
      .patterns = "Failed to PropagateInputTensorShapes…\nShapes are not compatible for "
-                 "broadcasting\nMIL->EIR…std::bad_cast",
+                 "broadcasting\nMIL->EIR…std::bad_cast\nerror code: 14",
      .why = "Shapes are worked out from the inputs on; at this operation they cannot be combined.",
      .fix = "Correct the shapes in the source model. If they fit on paper, another system build may accept "
             "them.",

@@ -149,6 +149,60 @@ static bool stored_twice(struct rule_case *rule_case)
     return true;
 }
 
+/* A weight of two or more dimensions in fp16 or fp32, which compression would make smaller. */
+static bool is_dense_weight(const struct mls_value *value)
+{
+    return value->constant != NULL && value->constant->blob_path != NULL &&
+           (value->type.dtype == MLS_FP16 || value->type.dtype == MLS_FP32) && value->type.rank >= 2 &&
+           value->type.rank <= MLS_RANK_MAX;
+}
+
+static bool weights_could_be_smaller(struct rule_case *rule_case)
+{
+    const uint64_t worth_it = 20 * MIB;
+    const struct mls_program *program = &rule_case->facts->model->program;
+    const struct mls_value *largest = NULL;
+    uint64_t bytes = 0;
+    uint64_t elems = 0;
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < program->n_values; i++) {
+        const struct mls_value *value = &program->values[i];
+        if (!is_dense_weight(value))
+            continue;
+        n++;
+        bytes += value->constant->size_bytes;
+        elems += value->constant->size_bytes * 8 / mls_dtype_bits(value->type.dtype);
+        if (largest == NULL || value->constant->size_bytes > largest->constant->size_bytes)
+            largest = value;
+    }
+    if (bytes < worth_it)
+        return false;
+    rule_evidence(rule_case,
+                  "%" PRIu32
+                  " weights take %.1f MB; with 8 bits they would take %.1f MB, with 4 bits %.1f MB",
+                  n, rule_megabytes(bytes), rule_megabytes(elems), rule_megabytes(elems / 2));
+    rule_evidence(rule_case, "the largest is \"%s\" with %.1f MB", largest->name,
+                  rule_megabytes(largest->constant->size_bytes));
+    return true;
+}
+
+static bool owners_of_memory(struct rule_case *rule_case)
+{
+    struct mls_memory memory = mls_plan_memory(rule_case->facts->plan);
+    uint64_t all = memory.weights_bytes + memory.packed_bytes + memory.arena_bytes + memory.scratch_bytes +
+                   memory.states_bytes;
+    if (all < 128 * MIB)
+        return false;
+    rule_evidence(rule_case,
+                  "%.1f MB: weights as stored %.1f, copies of them for the kernels %.1f, intermediate values "
+                  "%.1f, scratch "
+                  "%.1f, states %.1f",
+                  rule_megabytes(all), rule_megabytes(memory.weights_bytes),
+                  rule_megabytes(memory.packed_bytes), rule_megabytes(memory.arena_bytes),
+                  rule_megabytes(memory.scratch_bytes), rule_megabytes(memory.states_bytes));
+    return true;
+}
+
 static const struct mls_rule ROWS[] = {
     {.id = "MEM001",
      .title = "memory grows from prediction to prediction",
@@ -216,6 +270,28 @@ static const struct mls_rule ROWS[] = {
             "backings.",
      .fix = "Fix the shapes, and use outputBackings for the outputs.",
      .source = "coreml-optimizer guide"},
+    {.id = "MEM011",
+     .title = "compression would make the weights smaller",
+     .layer = MLS_LAYER_MIL,
+     .severity = MLS_SEVERITY_INFO,
+     .confidence = MLS_CONFIDENCE_HIGH,
+     .needs = RULE_NEEDS_MODEL,
+     .assess = weights_could_be_smaller,
+     .why = "They are stored in 16 or 32 bits an element; file, download and memory follow the bits.",
+     .fix = "`mlscope sweep MODEL` shows size, speed and accuracy of each setting, `mlscope compress MODEL "
+            "-o OUT` makes one.",
+     .source = "coremltools guide, optimization"},
+    {.id = "MEM012",
+     .title = "what owns the memory",
+     .layer = MLS_LAYER_RUN,
+     .severity = MLS_SEVERITY_INFO,
+     .confidence = MLS_CONFIDENCE_HIGH,
+     .needs = RULE_NEEDS_PLAN,
+     .assess = owners_of_memory,
+     .why = "Weights are there once; intermediate values, scratch and states for each prediction at the same "
+            "time.",
+     .fix = "Begin with the largest: compress weights, use a smaller input, run fewer predictions at a time.",
+     .source = "the plan of this model"},
 };
 
 RULE_FAMILY(mem_run);

@@ -147,7 +147,7 @@ struct mls_placement {
     double ops_us;                  /* sum of the estimates on the chosen back ends */
     double switching_us;            /* launches, changes and outputs */
     double total_us;                /* both */
-    enum mls_confidence confidence; /* the lowest that matters: of operations with a share of 5 % or more */
+    enum mls_confidence confidence; /* the lowest that matters: 5 % of the estimated time are no surer */
     struct mls_store *store;        /* owner of everything above */
 };
 

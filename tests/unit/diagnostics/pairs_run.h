@@ -257,3 +257,15 @@ static void sealed_is_slower(struct bench *bench, bool fires)
     use_pair(bench, fires ? 1.2 : 1.0);
     bench->package.info.sealed = true;
 }
+
+static void heavy_weights(struct bench *bench, bool fires)
+{
+    mls_value_id weight = toy_constant(&bench->toy, TOY_TYPE(MLS_FP16, 4096, fires ? 4096 : 1024));
+    bench->toy.constants[weight.i].blob_path = "weights/weight.bin";
+    use_model(bench);
+}
+
+static void memory_owners(struct bench *bench, bool fires)
+{
+    use_plan(bench, 1, (uint64_t)(fires ? 200 : 100) << 20);
+}

@@ -272,6 +272,80 @@ static void an_unknown_function_is_refused(void **state)
     assert_null(placement);
 }
 
+/* Convolutions, one operation of the given type, convolutions. */
+static void toy_between_convs(struct toy *toy, const char *type)
+{
+    enum { CONVS = 8 };
+    toy_begin(toy, 8);
+    mls_value_id x = toy_input(toy, IMAGE);
+    for (int i = 0; i < 2 * CONVS; i++) {
+        mls_value_id weight = toy_constant(toy, TOY_TYPE(MLS_FP16, 64, 64, 3, 3));
+        x = toy_op(toy, "conv", IMAGE, {"weight", weight}, {"x", x});
+        if (i == CONVS - 1)
+            x = toy_op(toy, type, IMAGE, {"x", x});
+    }
+    toy_output(toy, x);
+}
+
+static struct mls_placement_remedies *remedies_of(const struct mls_placement *placement)
+{
+    struct mls_placement_remedies *remedies = NULL;
+    assert_int_equal(mls_placement_remedies_create(placement, &remedies, NULL), MLS_OK);
+    return remedies;
+}
+
+static void a_refused_operation_has_a_remedy_and_its_gain(void **state)
+{
+    (void)state;
+    static struct toy toy;
+    toy_between_convs(&toy, "acos");
+    struct mls_placement *placement = place(&toy, MLS_COMPUTE_UNITS_CPU_AND_ANE);
+    struct mls_placement_remedies *remedies = remedies_of(placement);
+    assert_int_equal(remedies->n_remedies, 1);
+    assert_int_equal(remedies->remedies[0].n_ops, 1);
+    assert_int_equal(remedies->remedies[0].ops[0], 8);
+    assert_string_equal(remedies->remedies[0].change, "compute it from sqrt, real_div and atan");
+    /* there and back cost 0.125 ms each, and starting again 0.125 ms */
+    if (!(remedies->remedies[0].gain_us > 375 && remedies->remedies[0].gain_us < 380))
+        fail_msg("the gain is %g us", remedies->remedies[0].gain_us);
+    const uint32_t op = 8;
+    assert_true(fabs(mls_placement_total_if(placement, &op, 1) - remedies->total_us) < 1e-9);
+    mls_placement_remedies_free(remedies);
+    mls_placement_free(placement);
+}
+
+static void nothing_refused_needs_no_remedy(void **state)
+{
+    (void)state;
+    static struct toy toy;
+    toy_between_convs(&toy, "exp");
+    struct mls_placement *placement = place(&toy, MLS_COMPUTE_UNITS_CPU_AND_ANE);
+    struct mls_placement_remedies *remedies = remedies_of(placement);
+    assert_int_equal(remedies->n_remedies, 0);
+    assert_true(fabs(remedies->total_us - placement->total_us) < 1e-9);
+    mls_placement_remedies_free(remedies);
+    mls_placement_free(placement);
+}
+
+static void settings_differ_where_units_do(void **state)
+{
+    (void)state;
+    static struct toy toy;
+    struct mls_placement_difference runs[32];
+    toy_between_convs(&toy, "acos");
+    struct mls_placement *ane = place(&toy, MLS_COMPUTE_UNITS_CPU_AND_ANE);
+    struct mls_placement *cpu = place(&toy, MLS_COMPUTE_UNITS_CPU_ONLY);
+    assert_int_equal(mls_placement_differences(ane, cpu, runs), 2);
+    assert_int_equal(runs[0].first, 0);
+    assert_int_equal(runs[0].last, 7);
+    assert_int_equal(runs[0].a, MLS_UNIT_ANE);
+    assert_int_equal(runs[1].first, 9);
+    assert_int_equal(runs[1].last, 16);
+    assert_int_equal(mls_placement_differences(ane, ane, runs), 0);
+    mls_placement_free(ane);
+    mls_placement_free(cpu);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -292,6 +366,9 @@ int main(void)
         cmocka_unit_test(huge_dimensions_stay_finite),
         cmocka_unit_test(the_older_profile_is_never_sure),
         cmocka_unit_test(an_unknown_function_is_refused),
+        cmocka_unit_test(a_refused_operation_has_a_remedy_and_its_gain),
+        cmocka_unit_test(nothing_refused_needs_no_remedy),
+        cmocka_unit_test(settings_differ_where_units_do),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -79,6 +79,8 @@ static const struct {
     {"MEM006", memory_of_each},
     {"MEM009", equal_weights},
     {"MEM010", memory_anew},
+    {"MEM011", heavy_weights},
+    {"MEM012", memory_owners},
     {"ACC001", overflowing_values},
     {"ACC002", not_finite_output},
     {"ACC004", branch_on_gpu},
