@@ -53,8 +53,14 @@ void nn_layer(struct nn *nn, const Pb__NnLayer *layer)
 
 void nn_network(struct nn *nn, const Pb__Network *network)
 {
-    for (size_t i = 0; !nn->status && i < network->n_layers; i++)
-        nn_layer(nn, network->layers[i]);
+    for (size_t i = 0; !nn->status && i < network->n_layers; i++) {
+        const Pb__NnLayer *layer = network->layers[i];
+        nn_layer(nn, layer);
+        if (nn->n_loops && i + 1 < network->n_layers && nn_layer_jumps(layer)) {
+            nn_rest(nn, network, i + 1);
+            return;
+        }
+    }
 }
 
 /* ---- Inputs ---------------------------------------------------------------------------------- */

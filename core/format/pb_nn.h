@@ -39,7 +39,7 @@ struct nn {
     struct nn_pending *pending; /* operations of the layer */
     uint32_t n_pending;
     uint32_t pending_capacity;
-    uint32_t depth; /* of nested networks */
+    uint32_t n_loops; /* that the layer at hand stands in */
     enum mls_status status;
     struct mls_error *error; /* may be NULL */
 };
@@ -62,11 +62,16 @@ enum mls_status pb_read_network(struct mls_bytes spec, struct mls_bytes message,
                                 const struct mls_interface *interface, mls_function_id id,
                                 struct mls_function *ret_function, struct mls_error *reterr);
 
-/* pb_is_network: whether the type of a specification, by its number, is one of the three kinds of networks. */
+/* pb_is_network: whether the type of a specification, by its number, is one of the three kinds of networks.
+ */
 bool pb_is_network(uint32_t type_number);
 
 /* nn_network: the layers of a network into the block at hand. */
 void nn_network(struct nn *nn, const Pb__Network *network);
+/* nn_layer_jumps: whether a layer may end the iteration of a loop. nn_rest: the layers from `first` on,
+ * unless one before them has jumped. */
+bool nn_layer_jumps(const Pb__NnLayer *layer);
+void nn_rest(struct nn *nn, const Pb__Network *network, size_t first);
 /* nn_layer: one layer. */
 void nn_layer(struct nn *nn, const Pb__NnLayer *layer);
 /* nn_flush: gives the operations that are pending their names and puts them into the program. */

@@ -29,8 +29,23 @@ static bool add_name(struct names *names, const char *name)
     return true;
 }
 
-/* Calls itself for nested networks, whose depth the reader of the message has limited. */
-static bool collect(const Pb__Network *network, struct names *names)
+/*
+ * Jumps out of an iteration: a name is true from there on, and what follows it in the body stands in a branch
+ * that is taken only while it is not. The other name tells that the loop ends.
+ */
+static const char name_jumped[] = "nn_jumped", name_broken[] = "nn_broken";
+
+static bool is_jump(const Pb__NnLayer *layer)
+{
+    return layer->layer_case == PB__NN_LAYER__LAYER_LOOP_BREAK ||
+           layer->layer_case == PB__NN_LAYER__LAYER_LOOP_CONTINUE;
+}
+
+/*
+ * Calls itself for nested networks, whose depth the reader of the message has limited. Jumps in a loop inside
+ * are of no concern outside it.
+ */
+static bool collect(const Pb__Network *network, bool jumps, struct names *names)
 {
     for (size_t i = 0; network && i < network->n_layers; i++) {
         const Pb__NnLayer *layer = network->layers[i];
@@ -40,9 +55,13 @@ static bool collect(const Pb__Network *network, struct names *names)
         }
         bool ok = true;
         if (layer->layer_case == PB__NN_LAYER__LAYER_BRANCH)
-            ok = collect(layer->branch->if_branch, names) && collect(layer->branch->else_branch, names);
+            ok = collect(layer->branch->if_branch, jumps, names) &&
+                 collect(layer->branch->else_branch, jumps, names);
         else if (layer->layer_case == PB__NN_LAYER__LAYER_LOOP)
-            ok = collect(layer->loop->condition_network, names) && collect(layer->loop->body_network, names);
+            ok = collect(layer->loop->condition_network, false, names) &&
+                 collect(layer->loop->body_network, false, names);
+        else if (jumps && is_jump(layer))
+            ok = add_name(names, name_jumped) && add_name(names, name_broken);
         if (!ok)
             return false;
     }
@@ -244,7 +263,7 @@ static void branch_blocks(struct nn *nn, const Pb__NnBranch *layer, mls_op_id id
 
 static bool collect_sorted(struct nn *nn, const Pb__Network *network, struct names *names)
 {
-    bool ok = collect(network, names);
+    bool ok = collect(network, true, names);
     if (!ok)
         nn_no_memory(nn);
     sort_unique(names);
@@ -271,7 +290,7 @@ void nn_branch(struct nn *nn, const Pb__NnLayer *message, const struct nn_row *r
         collect_sorted(nn, layer->else_branch, &second)) {
         /* known before and written in either, or written in both */
         struct names either = {0};
-        if (!collect(layer->if_branch, &either) || !collect(layer->else_branch, &either))
+        if (!collect(layer->if_branch, true, &either) || !collect(layer->else_branch, true, &either))
             nn_no_memory(nn);
         sort_unique(&either);
         struct names both = {.items = calloc(first.n + 1, sizeof *both.items)};
@@ -299,6 +318,77 @@ void nn_branch(struct nn *nn, const Pb__NnLayer *message, const struct nn_row *r
     free(second.items);
 }
 
+/* ---- Jumps ----------------------------------------------------------------------------------- */
+
+static bool may_jump(const Pb__Network *network)
+{
+    for (size_t i = 0; network && i < network->n_layers; i++) {
+        const Pb__NnLayer *layer = network->layers[i];
+        if (is_jump(layer) || (layer->layer_case == PB__NN_LAYER__LAYER_BRANCH &&
+                               (may_jump(layer->branch->if_branch) || may_jump(layer->branch->else_branch))))
+            return true;
+    }
+    return false;
+}
+
+bool nn_layer_jumps(const Pb__NnLayer *layer)
+{
+    Pb__NnLayer *only[1] = {NULL};
+    Pb__Network network;
+    pb__network__init(&network);
+    memcpy(only, &layer, sizeof layer);
+    network.layers = only;
+    network.n_layers = 1;
+    return may_jump(&network);
+}
+
+/* A network that is computed only while the name is not true: a branch that no file has. */
+static void unless(struct nn *nn, const char *name, const Pb__Network *network)
+{
+    Pb__Network nothing, something = *network;
+    Pb__NnBranch branch;
+    Pb__NnLayer layer;
+    char input_name[sizeof name_jumped], *inputs[1] = {input_name}, layer_name[] = "unless";
+    memcpy(input_name, name, sizeof input_name);
+    pb__network__init(&nothing);
+    pb__nn_branch__init(&branch);
+    pb__nn_layer__init(&layer);
+    branch.if_branch = &nothing;
+    branch.else_branch = &something;
+    layer.name = layer_name;
+    layer.input = inputs;
+    layer.n_input = 1;
+    layer.layer_case = PB__NN_LAYER__LAYER_BRANCH;
+    layer.branch = &branch;
+    nn_layer(nn, &layer);
+}
+
+void nn_rest(struct nn *nn, const Pb__Network *network, size_t first)
+{
+    Pb__Network rest = *network;
+    rest.layers += first;
+    rest.n_layers -= first;
+    unless(nn, name_jumped, &rest);
+}
+
+static void set_flag(struct nn *nn, const char *name, float value)
+{
+    struct mls_type type = mls_type_tensor(MLS_FP32, 1, (const int64_t[]){1});
+    mls_value_id flag = nn_constant(nn, &type, &value);
+    if (!nn->status)
+        nn->status = ir_value_bind(nn->builder, name, flag, nn->error);
+}
+
+void nn_loop_jump(struct nn *nn, const Pb__NnLayer *message, const struct nn_row *row)
+{
+    (void)row;
+    if (!nn_check(nn, nn->n_loops > 0, "it does not stand in a loop"))
+        return;
+    set_flag(nn, name_jumped, 1);
+    if (message->layer_case == PB__NN_LAYER__LAYER_LOOP_BREAK)
+        set_flag(nn, name_broken, 1);
+}
+
 /* ---- loop ------------------------------------------------------------------------------------ */
 
 /* What a loop is made of, besides the names that it writes: the state of its condition and a counter. */
@@ -306,8 +396,15 @@ struct loop {
     const Pb__NnLoop *layer;
     struct names variables;
     bool counted;
+    bool breaks;        /* its body may end it */
     mls_value_id limit; /* int32; when counted */
 };
+
+/* Writers leave an empty network where there is no condition. */
+static bool has_condition(const struct loop *loop)
+{
+    return loop->layer->condition_network && loop->layer->condition_var[0];
+}
 
 static mls_value_id int_constant(struct nn *nn, int32_t value)
 {
@@ -315,31 +412,52 @@ static mls_value_id int_constant(struct nn *nn, int32_t value)
     return nn_constant(nn, &type, &value);
 }
 
-/* Whether another iteration follows: the condition network's result, and the number of iterations done. */
-static mls_value_id goes_on(struct nn *nn, const struct loop *loop, mls_value_id counter)
+/* Whether two conditions hold; the first may be none. */
+static mls_value_id both_true(struct nn *nn, mls_value_id first, mls_value_id second)
 {
-    mls_value_id condition = {MLS_NO_INDEX};
-    if (loop->layer->condition_network) {
-        inner_network(nn, loop->layer->condition_network);
+    if (nn->status || first.i == MLS_NO_INDEX)
+        return second;
+    struct nn_op op;
+    nn_begin(&op, "logical_and");
+    nn_arg(nn, &op, "x", first);
+    nn_arg(nn, &op, "y", second);
+    return nn_emit_as(nn, &op, MLS_BOOL, nn_broadcast_rank(nn, first, second));
+}
+
+/* Whether another iteration follows: the condition network's result, and the number of iterations done. */
+static mls_value_id goes_on(struct nn *nn, const struct loop *loop, mls_value_id counter, bool in_body)
+{
+    mls_value_id all = {MLS_NO_INDEX};
+    bool broken = in_body && loop->breaks;
+    if (has_condition(loop)) {
+        const Pb__NnLayer *layer = nn->layer;
+        const char *name = nn->layer_name;
+        if (broken)
+            unless(nn, name_broken, loop->layer->condition_network);
+        else
+            inner_network(nn, loop->layer->condition_network);
+        nn->layer = layer;
+        nn->layer_name = name;
         mls_value_id found = ir_value_find(nn->builder, loop->layer->condition_var);
         if (!nn->status && found.i == MLS_NO_INDEX)
             nn_fail(nn, MLS_ERR_PROGRAM_INVALID, "its condition '%s' is not computed",
                     loop->layer->condition_var);
-        condition = nn->status ? found : truth(nn, found);
+        all = truth(nn, found);
     }
-    if (!loop->counted || nn->status)
-        return condition;
-    struct nn_op op;
-    nn_begin(&op, "less");
-    nn_arg(nn, &op, "x", counter);
-    nn_arg(nn, &op, "y", loop->limit);
-    mls_value_id below = nn_emit_as(nn, &op, MLS_BOOL, 1); /* one, as all that it is made of */
-    if (condition.i == MLS_NO_INDEX)
-        return below;
-    nn_begin(&op, "logical_and");
-    nn_arg(nn, &op, "x", condition);
-    nn_arg(nn, &op, "y", below);
-    return nn_emit_as(nn, &op, MLS_BOOL, nn_broadcast_rank(nn, condition, below));
+    if (loop->counted) {
+        struct nn_op op;
+        nn_begin(&op, "less");
+        nn_arg(nn, &op, "x", counter);
+        nn_arg(nn, &op, "y", loop->limit);
+        all = both_true(nn, all, nn_emit_as(nn, &op, MLS_BOOL, 1)); /* one, as all that it is made of */
+    }
+    if (broken && !nn->status) {
+        struct nn_op op;
+        nn_begin(&op, "logical_not");
+        nn_arg(nn, &op, "x", truth(nn, ir_value_find(nn->builder, name_broken)));
+        all = both_true(nn, all, nn_emit_as(nn, &op, MLS_BOOL, 0));
+    }
+    return all;
 }
 
 /* Adds inputs to a block, one for each variable, the counter and the state of the condition behind. */
@@ -385,12 +503,18 @@ static void loop_blocks(struct nn *nn, const struct loop *loop, mls_op_id id, co
     ret_blocks[1] = body.body.id;
     inputs = nn->status ? NULL : block_inputs(nn, loop, initial, n, &body.block);
     mls_value_id counter = {MLS_NO_INDEX}, more = counter;
+    if (loop->breaks) {
+        set_flag(nn, name_jumped, 0);
+        set_flag(nn, name_broken, 0);
+    }
+    nn->n_loops++;
     if (!nn->status)
         inner_network(nn, loop->layer->body_network);
+    nn->n_loops--;
     if (!nn->status && loop->counted)
         counter = incremented(nn, inputs[n - 2]);
     if (!nn->status)
-        more = goes_on(nn, loop, counter);
+        more = goes_on(nn, loop, counter, true);
     mls_value_id *values = nn->status ? NULL : current_values(nn, &loop->variables, 2);
     if (values && loop->counted)
         values[n - 2] = counter;
@@ -406,7 +530,7 @@ static void read_limit(struct nn *nn, const Pb__NnLayer *message, struct loop *l
     if (message->n_input) {
         loop->counted = true;
         loop->limit = nn_indices(nn, nn_input(nn, 0));
-    } else if (max || !loop->layer->condition_network) {
+    } else if (max || !has_condition(loop)) {
         loop->counted = true;
         loop->limit = int_constant(nn, max < INT32_MAX ? (int32_t)max : INT32_MAX);
     }
@@ -418,16 +542,17 @@ void nn_loop(struct nn *nn, const Pb__NnLayer *message, const struct nn_row *row
     struct loop loop = {.layer = message->loop};
     if (!nn_check(nn, loop.layer->body_network, "it has no body"))
         return;
+    loop.breaks = may_jump(loop.layer->body_network);
     read_limit(nn, message, &loop);
     mls_value_id counter = loop.counted ? int_constant(nn, 0) : (mls_value_id){MLS_NO_INDEX};
-    mls_value_id more = goes_on(nn, &loop, counter);
+    mls_value_id more = goes_on(nn, &loop, counter, false);
     mls_op_id id = {MLS_NO_INDEX};
     if (!nn->status)
         nn->status = ir_op_reserve(nn->builder, &id, nn->error);
     nn_flush(nn);
     struct names written = {0};
-    if (!nn->status && collect(loop.layer->condition_network, &written) &&
-        collect(loop.layer->body_network, &written)) {
+    if (!nn->status && collect(loop.layer->condition_network, false, &written) &&
+        collect(loop.layer->body_network, false, &written)) {
         sort_unique(&written);
         loop.variables = keep_known(nn, &written, NULL);
     } else {
@@ -455,13 +580,6 @@ void nn_loop(struct nn *nn, const Pb__NnLayer *message, const struct nn_row *row
 }
 
 /* ---- What is refused ------------------------------------------------------------------------- */
-
-void nn_loop_jump(struct nn *nn, const Pb__NnLayer *message, const struct nn_row *row)
-{
-    (void)message;
-    (void)row;
-    nn_fail(nn, MLS_ERR_OP_UNSUPPORTED, "jumps out of an iteration are not supported");
-}
 
 void nn_custom(struct nn *nn, const Pb__NnLayer *message, const struct nn_row *row)
 {

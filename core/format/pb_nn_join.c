@@ -67,6 +67,7 @@ static void divide(struct nn *nn, const Pb__NnLayer *message, int64_t axis, cons
         nn_arg_ints(nn, &op, "split_sizes", lengths, n);
     } else {
         nn_arg_int(nn, &op, "num_splits", (int64_t)n);
+        nn_arg_bool(nn, &op, "nn_uneven", true);
     }
     unsigned rank = nn_rank(nn, x);
     for (size_t i = 0; i < n; i++) {

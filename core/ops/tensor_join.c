@@ -168,7 +168,7 @@ static enum mls_status run_stack(struct mls_op_call *call, struct mls_op_env *en
 
 /* ---- split ---- */
 
-enum { SPLIT_X, SPLIT_NUMBER, SPLIT_SIZES, SPLIT_AXIS };
+enum { SPLIT_X, SPLIT_NUMBER, SPLIT_SIZES, SPLIT_AXIS, SPLIT_UNEVEN };
 
 static enum mls_status split_fails(const struct mls_op_call *call, struct mls_error *reterr, int64_t length)
 {
@@ -193,9 +193,13 @@ static enum mls_status infer_split(const struct mls_op_call *call, struct mls_er
     if (!mls_op_axis(mls_op_int(call, SPLIT_AXIS, 0), x->rank, &axis))
         return bad_axis(call, mls_op_int(call, SPLIT_AXIS, 0), x->rank, reterr);
     int64_t length = x->dims[axis], left = length;
+    bool uneven = mls_op_bool(call, SPLIT_UNEVEN, false); /* of layers: the first parts take what is left over */
     for (uint32_t i = 0; i < n; i++) {
         struct mls_type type = *x;
-        type.dims[axis] = sizes ? mls_tensor_int(sizes, i) : length < 0 ? MLS_DIM_UNKNOWN : length / n;
+        bool longer = uneven && length >= 0 && (int64_t)i < length % n;
+        type.dims[axis] = sizes        ? mls_tensor_int(sizes, i)
+                          : length < 0 ? MLS_DIM_UNKNOWN
+                                       : length / n + longer;
         if (sizes && type.dims[axis] < 0)
             return split_fails(call, reterr, length);
         if (length >= 0) {
@@ -308,7 +312,8 @@ static const struct mls_op_row rows[] = {
      .params = {[SPLIT_X] = {"x", T_JOIN, 0, 0},
                 [SPLIT_NUMBER] = {"num_splits", MLS_T_I32, MLS_PARAM_CONST | MLS_PARAM_OPTIONAL, 0},
                 [SPLIT_SIZES] = {"split_sizes", MLS_T_I32, MLS_PARAM_CONST | MLS_PARAM_OPTIONAL, 0},
-                [SPLIT_AXIS] = {"axis", MLS_T_I32, MLS_PARAM_CONST, 0}},
+                [SPLIT_AXIS] = {"axis", MLS_T_I32, MLS_PARAM_CONST, 0},
+                [SPLIT_UNEVEN] = {"nn_uneven", MLS_T_BOOL, MLS_PARAM_CONST | MLS_PARAM_OPTIONAL, 0}},
      .infer = infer_split,
      .run = run_split},
     {.name = "tile",
