@@ -177,7 +177,12 @@ static void remove_partial(const struct folder *folder, const struct mls_model *
 static enum mls_status check(const struct mls_model *model, const char *out_path, struct mls_error *reterr)
 {
     enum mls_status status = MLS_OK;
-    if (mls_package_info(model->package)->sealed) {
+    if (strcmp(model->type_name, "mlProgram")) {
+        status = mls_fail(reterr, MLS_ERR_USAGE,
+                          "cannot compile %s: MIL text is made of ML Programs, and this is a %s",
+                          mls_package_info(model->package)->path, model->type_name);
+        mls_error_hint(reterr, "read it with: mlscope inspect --mil");
+    } else if (mls_package_info(model->package)->sealed) {
         status = mls_fail(reterr, MLS_ERR_USAGE,
                           "cannot compile %s: it is sealed, and a compiled folder would hold its program and "
                           "weights in plain",

@@ -3,14 +3,18 @@
 #include <math.h>
 #include <string.h>
 
+/* More elements than any memory holds: sizes made of so many do not overflow, and are refused. */
+#define LENGTH_MAX (INT64_MAX / 64)
+
 int64_t vector_length(const struct mls_op_call *call, unsigned param)
 {
     int64_t total = 0;
     for (uint32_t i = 0; i < call->args[param].n; i++) {
-        int64_t n = mls_type_elems(&call->args[param].values[i]->type);
-        if (n < 0 || n > INT32_MAX - total)
+        const struct mls_type *type = &call->args[param].values[i]->type;
+        int64_t n = mls_type_elems(type);
+        if (n < 0 && !mls_type_is_static(type))
             return -1;
-        total += n;
+        total = n < 0 || n > LENGTH_MAX - total ? LENGTH_MAX : total + n;
     }
     return total;
 }

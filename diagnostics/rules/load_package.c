@@ -125,9 +125,8 @@ static const struct mls_rule ROWS[] = {
      .confidence = MLS_CONFIDENCE_HIGH,
      .statuses = {MLS_ERR_NOT_FOUND, MLS_ERR_IO, MLS_ERR_PACKAGE_UNKNOWN},
      .why = "The path does not exist, cannot be read, or holds none of the known forms of a model.",
-     .fix = "Check the path and its permissions. A model is an .mlpackage folder, an .mlmodel file, a flat "
-            "RTFD of a package, or one of "
-            "these sealed.",
+     .fix = "Check the path and its permissions. A model is an .mlpackage or .mlmodelc folder, an "
+            ".mlmodel or MIL text file, a zip or flat RTFD of one, or one of these sealed.",
      .source = "ax-coreml guide"},
     {.id = "LOAD019",
      .title = "the compiled model is newer than the system",

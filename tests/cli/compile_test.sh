@@ -48,8 +48,8 @@ ls "$work" | grep -q part && complain "something partial is left"
 
 while read -r manifest; do
     package=${manifest%/Manifest.json}
-    "$MLSCOPE" inspect "$package" >/dev/null 2>&1 || continue
-    "$MLSCOPE" inspect --json "$package" 2>/dev/null | grep -q '"model_type": *"mlProgram"\|"opset"' || continue
+    "$MLSCOPE" compile "$package" -o "$work/tried.mlmodelc" --quiet 2>/dev/null || continue # refused, or no ML Program
+    rm -rf "$work/tried.mlmodelc"
     n=$((n + 1))
     same_program "$package" $n
 done < <(find "$MLS_SHARED/models" -name Manifest.json 2>/dev/null)

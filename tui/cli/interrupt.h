@@ -5,7 +5,10 @@
 
 #include "profiler/loader.h"
 
-/* interrupt_install: handlers for SIGINT and SIGTERM (the second one kills), and no death by SIGPIPE. */
+/*
+ * interrupt_install: handlers for SIGINT and SIGTERM (the second one kills), and no death by SIGPIPE and SIGXFSZ. A file that
+ * shrinks while it is mapped ends the program with a sentence and exit code 5.
+ */
 void interrupt_install(void);
 
 /* interrupt_watch: what a signal is to cancel from now on; NULL: nothing. */

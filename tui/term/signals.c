@@ -22,6 +22,8 @@ static struct {
 } arrived = {.pipe = {-1, -1}};
 
 static const int crashes[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGSYS};
+static struct sigaction
+    before[sizeof crashes / sizeof crashes[0]]; /* what crashes did until the screen was on */
 static const int deaths[] = {SIGTERM, SIGINT, SIGHUP, SIGQUIT};
 
 enum { N_CRASHES = sizeof crashes / sizeof crashes[0], N_DEATHS = sizeof deaths / sizeof deaths[0] };
@@ -40,13 +42,19 @@ static void on_signal(int signal_number)
     errno = saved;
 }
 
-static void on_crash(int signal_number)
+/* Gives the terminal back, and lets happen what would have without the screen. What the processor raised it
+ * raises again. */
+static void on_crash(int signal_number, siginfo_t *info, void *context)
 {
+    (void)context;
     ssize_t written = write(STDOUT_FILENO, arrived.restore, arrived.restore_bytes);
     (void)written;
     tcsetattr(STDIN_FILENO, TCSANOW, &arrived.modes);
-    signal(signal_number, SIG_DFL);
-    raise(signal_number);
+    for (unsigned i = 0; i < sizeof crashes / sizeof crashes[0]; i++)
+        if (crashes[i] == signal_number)
+            sigaction(signal_number, &before[i], NULL);
+    if (info->si_code <= 0)
+        raise(signal_number);
 }
 
 static void handle(int signal_number, void (*handler)(int), int flags)
@@ -67,8 +75,12 @@ int mls_signals_arm(const struct termios *modes, const char *restore)
     sigaltstack(&stack, NULL);
     for (unsigned i = 0; i < N_DEATHS; i++)
         handle(deaths[i], on_signal, SA_RESTART);
-    for (unsigned i = 0; i < N_CRASHES; i++)
-        handle(crashes[i], on_crash, (int)(SA_ONSTACK | SA_RESETHAND | SA_NODEFER));
+    for (unsigned i = 0; i < N_CRASHES; i++) {
+        struct sigaction action = {.sa_sigaction = on_crash,
+                                   .sa_flags = (int)(SA_SIGINFO | SA_ONSTACK | SA_RESETHAND | SA_NODEFER)};
+        sigemptyset(&action.sa_mask);
+        sigaction(crashes[i], &action, &before[i]);
+    }
     handle(SIGWINCH, on_signal, SA_RESTART);
     handle(SIGTSTP, on_signal, SA_RESTART);
     handle(SIGPIPE, SIG_IGN, 0);
@@ -80,7 +92,7 @@ void mls_signals_disarm(void)
     for (unsigned i = 0; i < N_DEATHS; i++)
         handle(deaths[i], SIG_DFL, 0);
     for (unsigned i = 0; i < N_CRASHES; i++)
-        handle(crashes[i], SIG_DFL, 0);
+        sigaction(crashes[i], &before[i], NULL);
     handle(SIGWINCH, SIG_DFL, 0);
     handle(SIGTSTP, SIG_DFL, 0);
     handle(SIGPIPE, SIG_DFL, 0);
