@@ -248,8 +248,10 @@ static size_t scratch_conv(const struct mls_op_call *call, const struct mls_op_e
     uint32_t threads = mls_pool_threads(env->pool);
     size_t bias_bytes = mls_conv_bias_bytes(call, P_BIAS);
     if (conv.depthwise) {
-        struct mls_window window = window_of(call, &conv, NULL);
-        return bias_bytes + mls_window_scratch_bytes(env->kernels, &window, threads);
+        struct mls_depthwise depthwise = {.window = window_of(call, &conv, NULL)};
+        if (mls_depthwise_suits(env->kernels, &depthwise.window))
+            return bias_bytes + mls_depthwise_scratch_bytes(env->kernels, &depthwise, threads);
+        return bias_bytes + mls_window_scratch_bytes(env->kernels, &depthwise.window, threads);
     }
     struct mls_conv_columns columns = columns_of(call, &conv);
     struct mls_gemm gemm = gemm_of(call, &conv, &columns, NULL);
@@ -320,6 +322,25 @@ static enum mls_status pack_conv_quantized(const struct mls_op_call *call, struc
     return pack_weight(call, env, arena, &plain->plain, ret_packed, ret_packed_bytes);
 }
 
+static void run_depthwise(struct mls_op_call *call, const struct mls_op_env *env, const struct conv *conv,
+                          const float *bias, void *scratch)
+{
+    struct mls_depthwise depthwise = {.window = window_of(call, conv, bias)};
+    bool fp16 = depthwise.window.fp16;
+    if (!mls_depthwise_suits(env->kernels, &depthwise.window)) {
+        const struct mls_window_kernels *kernels = env->kernels->window;
+        mls_window_run(env->kernels, env->pool, &depthwise.window, scratch);
+        call->kernel = (fp16 ? kernels->names_fp16 : kernels->names_fp32)[MLS_WINDOW_DEPTHWISE];
+        return;
+    }
+    size_t n_clamps = mls_fused_clamp(call->fused, env->kernels, &depthwise.low, &depthwise.high);
+    struct mls_fused_ops rest;
+    struct mls_epilogue epilogue;
+    depthwise.window.epilogue = mls_fused_rest(call->fused, n_clamps, &rest, &epilogue);
+    mls_depthwise_run(env->kernels, env->pool, &depthwise, scratch);
+    call->kernel = fp16 ? env->kernels->conv->name_depthwise_fp16 : env->kernels->conv->name_depthwise_fp32;
+}
+
 /* As a product of integers; false when the input is not finite. */
 static bool run_integer(struct mls_op_call *call, const struct mls_op_env *env, const struct conv *conv,
                         void *scratch)
@@ -345,10 +366,7 @@ static enum mls_status run_conv(struct mls_op_call *call, struct mls_op_env *env
     const float *bias = mls_conv_bias(call, env, P_BIAS, call->scratch);
     void *scratch = (uint8_t *)call->scratch + mls_conv_bias_bytes(call, P_BIAS);
     if (conv.depthwise) {
-        const struct mls_window_kernels *kernels = env->kernels->window;
-        struct mls_window window = window_of(call, &conv, bias);
-        mls_window_run(env->kernels, env->pool, &window, scratch);
-        call->kernel = (fp16 ? kernels->names_fp16 : kernels->names_fp32)[MLS_WINDOW_DEPTHWISE];
+        run_depthwise(call, env, &conv, bias, scratch);
         return MLS_OK;
     }
     if (has_matrices(call) && run_integer(call, env, &conv, scratch))

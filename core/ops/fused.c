@@ -36,16 +36,18 @@ void mls_fused_apply(const void *context, void *values, size_t first_elem, size_
 static bool range_of(const struct mls_fused_op *op, const struct mls_kernels *kernels, float *ret_low,
                      float *ret_high)
 {
-    const struct mls_unary_kernel *fp16 = kernels->unary->fp16;
-    if (!op->unary)
+    const struct mls_unary_kernel *fp16 = kernels->unary->fp16, *fp32 = kernels->unary->fp32;
+    mls_unary_run *unary = op->unary;
+    if (!unary)
         return false;
-    if (op->unary == fp16[MLS_UNARY_RELU].run) {
+    if (unary == fp16[MLS_UNARY_RELU].run || unary == fp32[MLS_UNARY_RELU].run) {
         *ret_low = 0;
         *ret_high = INFINITY;
-    } else if (op->unary == fp16[MLS_UNARY_RELU6].run) {
+    } else if (unary == fp16[MLS_UNARY_RELU6].run || unary == fp32[MLS_UNARY_RELU6].run) {
         *ret_low = 0;
         *ret_high = 6;
-    } else if (op->unary == fp16[MLS_UNARY_CLIP].run && op->params.alpha <= op->params.beta) {
+    } else if ((unary == fp16[MLS_UNARY_CLIP].run || unary == fp32[MLS_UNARY_CLIP].run) &&
+               op->params.alpha <= op->params.beta) {
         *ret_low = op->params.alpha;
         *ret_high = op->params.beta;
     } else {

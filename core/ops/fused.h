@@ -29,7 +29,7 @@ struct mls_fused_ops {
 void mls_fused_apply(const void *fused, void *values, size_t first_elem, size_t n);
 
 /*
- * mls_fused_clamp: how many of the first operations do no more than clamp fp16 values (relu, relu6, clip),
+ * mls_fused_clamp: how many of the first operations do no more than clamp (relu, relu6, clip),
  * and the range that remains; -infinity to infinity when there are none. Clamping before the rounding to fp16
  * gives the same bits. `epilogue` may be NULL.
  */

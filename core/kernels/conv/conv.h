@@ -4,6 +4,7 @@
  */
 #pragma once
 
+#include "kernels/conv/depthwise.h"
 #include "kernels/gemm/gemm.h"
 #include "kernels/window/window.h"
 
@@ -25,10 +26,13 @@ struct mls_conv_kernels {
     const char *name_fp32;
     const char *name_pointwise_fp16; /* 1x1: the input itself is B */
     const char *name_pointwise_fp32;
+    const char *name_depthwise_fp16; /* a plane at a time (depthwise.h) */
+    const char *name_depthwise_fp32;
     const char *name_transpose_fp16;
     const char *name_transpose_fp32;
     /* A fill function of mls_gemm; its context is a struct mls_conv_columns. */
     void (*columns)(const void *context, const struct mls_gemm_fill *part);
+    struct mls_depthwise_kernel depthwise[MLS_DEPTHWISE_KERNELS];
 };
 
 /*
