@@ -236,10 +236,42 @@ static struct mls_conv16 conv16_of(const struct mls_op_call *call, const struct 
                                .y = mls_op_out(call, 0)->data};
 }
 
-static bool has_matrices(const struct mls_op_call *call)
+static struct mls_winograd winograd_of(const struct mls_op_call *call, const struct conv *conv)
 {
     const struct mls_conv_weights *packed = call->packed;
-    return packed && packed->matrices;
+    return (struct mls_winograd){.m = packed->method.winograd,
+                                 .space = conv->space,
+                                 .batch = conv->batch,
+                                 .in_channels = conv->in_channels,
+                                 .out_channels = conv->out_channels,
+                                 .fp16 = mls_op_out(call, 0)->type.dtype == MLS_FP16,
+                                 .x = mls_op_in(call, P_X)->data,
+                                 .y = mls_op_out(call, 0)->data,
+                                 .integers = packed->matrices,
+                                 .floats = packed->floats,
+                                 .bias = packed->bias};
+}
+
+/* The method that the weights were packed for. */
+static struct mls_conv_method method_of(const struct mls_op_call *call)
+{
+    const struct mls_conv_weights *packed = call->packed;
+    return packed ? packed->method : (struct mls_conv_method){0};
+}
+
+static size_t scratch_of_method(const struct mls_op_call *call, const struct mls_op_env *env,
+                                const struct conv *conv)
+{
+    uint32_t threads = mls_pool_threads(env->pool);
+    struct mls_conv_method method = method_of(call);
+    if (method.winograd) {
+        struct mls_winograd winograd = winograd_of(call, conv);
+        return mls_winograd_scratch_bytes(env->kernels, &winograd, threads);
+    }
+    if (!method.integers)
+        return 0;
+    struct mls_conv16 conv16 = conv16_of(call, conv);
+    return mls_conv16_scratch_bytes(env->kernels, &conv16, threads);
 }
 
 static size_t scratch_conv(const struct mls_op_call *call, const struct mls_op_env *env)
@@ -256,11 +288,8 @@ static size_t scratch_conv(const struct mls_op_call *call, const struct mls_op_e
     struct mls_conv_columns columns = columns_of(call, &conv);
     struct mls_gemm gemm = gemm_of(call, &conv, &columns, NULL);
     size_t bytes = mls_gemm_scratch_bytes(env->kernels, &gemm, threads);
-    if (has_matrices(call)) {
-        struct mls_conv16 conv16 = conv16_of(call, &conv);
-        size_t integer_bytes = mls_conv16_scratch_bytes(env->kernels, &conv16, threads);
-        bytes = bytes > integer_bytes ? bytes : integer_bytes;
-    }
+    size_t method_bytes = scratch_of_method(call, env, &conv);
+    bytes = bytes > method_bytes ? bytes : method_bytes;
     return bias_bytes + bytes;
 }
 
@@ -273,18 +302,17 @@ static enum mls_status pack_weight(const struct mls_op_call *call, struct mls_op
     if (weight->type.dims[1] == 1 && out_channels <= DEPTHWISE_OUTPUTS_MAX)
         return MLS_OK; /* read where it is */
     struct mls_gemm_operand source = weight_operand(weight, groups);
-    if (weight->type.dtype == mls_op_in(call, P_WEIGHT)->type.dtype &&
-        mls_conv16_suits(call, env->kernels, out_channels, source.row_stride)) {
-        struct mls_conv_weights *packed = MLS_NEW(arena, struct mls_conv_weights);
-        bool done = false;
-        enum mls_status status =
-            packed
-                ? mls_conv16_pack(call, env, arena, weight, P_BIAS, groups, packed, ret_packed_bytes, &done)
-                : mls_op_fail(call, env->error, MLS_ERR_MEMORY, "no memory for its packed weights");
-        if (status != MLS_OK || done) {
-            *ret_packed = packed;
-            return status;
-        }
+    struct conv conv = conv_of(call);
+    bool bias_known = call->row->params[P_BIAS].name && mls_op_given(call, P_BIAS);
+    struct mls_conv_method method = mls_conv_choose(env, &conv.space, mls_op_out(call, 0)->type.dtype, groups,
+                                                    out_channels, source.row_stride);
+    struct mls_conv_weights *packed;
+    enum mls_status status =
+        mls_conv_pack_method(call, env, arena, weight, bias_known ? mls_op_in(call, P_BIAS) : NULL, groups,
+                             &method, &packed, ret_packed_bytes);
+    if (status != MLS_OK || packed) {
+        *ret_packed = packed;
+        return status;
     }
     return mls_conv_pack(call, env, arena, &source, 1, groups, out_channels, source.row_stride, ret_packed,
                          ret_packed_bytes);
@@ -341,17 +369,33 @@ static void run_depthwise(struct mls_op_call *call, const struct mls_op_env *env
     call->kernel = fp16 ? env->kernels->conv->name_depthwise_fp16 : env->kernels->conv->name_depthwise_fp32;
 }
 
-/* As a product of integers; false when the input is not finite. */
-static bool run_integer(struct mls_op_call *call, const struct mls_op_env *env, const struct conv *conv,
-                        void *scratch)
+/* By the method that the weights were packed for; false when there is none, or it cannot do with what the
+ * input holds. */
+static bool run_method(struct mls_op_call *call, const struct mls_op_env *env, const struct conv *conv,
+                       void *scratch)
 {
-    struct mls_conv16 conv16 = conv16_of(call, conv);
-    size_t n_clamps = mls_fused_clamp(call->fused, env->kernels, &conv16.low, &conv16.high);
+    struct mls_conv_method method = method_of(call);
     struct mls_fused_ops rest;
     struct mls_epilogue epilogue;
-    conv16.epilogue = mls_fused_rest(call->fused, n_clamps, &rest, &epilogue);
-    const struct mls_dot16_kernels *kernels = env->kernels->dot16;
-    call->kernel = conv16.pointwise ? kernels->name_pointwise : kernels->name_conv;
+    float low, high;
+    size_t n_clamps = mls_fused_clamp(call->fused, env->kernels, &low, &high);
+    const struct mls_epilogue *left = mls_fused_rest(call->fused, n_clamps, &rest, &epilogue);
+    const struct mls_dot16_kernels *dot16 = env->kernels->dot16;
+    if (method.winograd) {
+        struct mls_winograd winograd = winograd_of(call, conv);
+        winograd.low = low;
+        winograd.high = high;
+        winograd.epilogue = left;
+        call->kernel = method.integers ? dot16->name_winograd : env->kernels->conv->winograd.name;
+        return mls_winograd_run(env->kernels, env->pool, &winograd, scratch);
+    }
+    if (!method.integers)
+        return false;
+    struct mls_conv16 conv16 = conv16_of(call, conv);
+    conv16.low = low;
+    conv16.high = high;
+    conv16.epilogue = left;
+    call->kernel = conv16.pointwise ? dot16->name_pointwise : dot16->name_conv;
     return mls_conv16_run(env->kernels, env->pool, &conv16, scratch);
 }
 
@@ -369,7 +413,7 @@ static enum mls_status run_conv(struct mls_op_call *call, struct mls_op_env *env
         run_depthwise(call, env, &conv, bias, scratch);
         return MLS_OK;
     }
-    if (has_matrices(call) && run_integer(call, env, &conv, scratch))
+    if (run_method(call, env, &conv, scratch))
         return MLS_OK;
     const struct mls_conv_kernels *kernels = env->kernels->conv;
     struct mls_conv_columns columns = columns_of(call, &conv);

@@ -5,12 +5,20 @@
 #include "kernels/gemm/gemm.h"
 #include "ops/op.h"
 
+/* How a convolution is computed; all zero: as a product of fp32. */
+struct mls_conv_method {
+    bool integers;   /* products of 16-bit integers */
+    size_t winograd; /* results of a square in each direction, or 0: directly */
+};
+
 /* What packing makes. Arena of the session. */
 struct mls_conv_weights {
-    struct mls_gemm_operand operand;   /* panels of all groups; without data where there are matrices */
-    struct mls_dot16_matrix *matrices; /* of each group, for products of integers; or NULL */
-    float *bias;                       /* of these, [groups][rows rounded up] */
-    struct mls_tensor plain;           /* a weight that was computed at load, or without data */
+    struct mls_gemm_operand operand; /* panels of all groups, of the method zero */
+    struct mls_conv_method method;
+    const struct mls_dot16_matrix *matrices; /* of each group, or of each product of Winograd */
+    const float *floats;                     /* of Winograd without integers */
+    float *bias;                             /* of other methods than zero, [groups][rows rounded up] */
+    struct mls_tensor plain;                 /* a weight that was computed at load, or without data */
 };
 
 /* mls_conv_check_ranks: x of rank 3 to 5 and a weight of the same. */
@@ -36,15 +44,16 @@ enum mls_status mls_conv_pack(const struct mls_op_call *call, struct mls_op_env 
                               const struct mls_gemm_operand *source, unsigned batch_dim, size_t groups,
                               size_t m, size_t k, const void **ret_packed, size_t *ret_packed_bytes);
 
-/* mls_conv16_suits: whether a convolution of k terms and m outputs a group is best made of 16-bit integers.
- */
-bool mls_conv16_suits(const struct mls_op_call *call, const struct mls_kernels *kernels, size_t m, size_t k);
+/* mls_conv_choose: the method for a group of m outputs of k terms each; dtype is that of x and y. */
+struct mls_conv_method mls_conv_choose(const struct mls_op_env *env, const struct mls_window_space *space,
+                                       enum mls_dtype dtype, size_t groups, size_t m, size_t k);
 
 /*
- * mls_conv16_pack: matrices and bias for a weight of [groups * m][k] and a bias parameter with known content.
- * *ret_done false: it cannot be done with integers (conv_integer.c).
+ * mls_conv_pack_method: what a method needs of a weight with known content. *ret_packed NULL: it cannot be
+ * done so (conv_method.c).
  */
-enum mls_status mls_conv16_pack(const struct mls_op_call *call, struct mls_op_env *env,
-                                struct mls_arena *arena, const struct mls_tensor *weight, unsigned bias_param,
-                                size_t groups, struct mls_conv_weights *packed, size_t *ret_bytes,
-                                bool *ret_done);
+enum mls_status mls_conv_pack_method(const struct mls_op_call *call, struct mls_op_env *env,
+                                     struct mls_arena *arena, const struct mls_tensor *weight,
+                                     const struct mls_tensor *bias, size_t groups,
+                                     const struct mls_conv_method *method,
+                                     struct mls_conv_weights **ret_packed, size_t *ret_bytes);

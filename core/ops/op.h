@@ -95,6 +95,7 @@ struct mls_op_call {
 
 /* What packing and running may use. `error` is never NULL. */
 struct mls_op_env {
+    bool exact; /* packing: high precision was asked for, nothing is to be traded for speed */
     const struct mls_kernels *kernels;
     struct mls_pool *pool;
     struct mls_heap *heap;  /* for values of unplanned size: outputs of ALLOCATES rows, lists */
@@ -126,8 +127,8 @@ struct mls_op_row {
 
     /*
      * Makes another layout of constant operands, once for a session, with memory from `arena` (lives as long
-     * as the session). May leave *ret_packed NULL: not needed. Depends on constant operands only, never on
-     * the shape of the others.
+     * as the session). May leave *ret_packed NULL: not needed. Depends on constant operands only; the
+     * shape of the others may tell what is best, but what was packed serves every shape.
      */
     enum mls_status (*pack)(const struct mls_op_call *call, struct mls_op_env *env, struct mls_arena *arena,
                             const void **ret_packed, size_t *ret_packed_bytes);

@@ -105,7 +105,8 @@ static enum mls_status run_now(struct builder *builder, struct op_work *work, st
     }
     struct mls_heap heap = {0};
     uint64_t random_state = 0;
-    struct mls_op_env env = {.kernels = &builder->shared->kernels,
+    struct mls_op_env env = {.exact = builder->shared->precision == MLS_PRECISION_HIGH,
+                             .kernels = &builder->shared->kernels,
                              .pool = builder->shared->pool,
                              .heap = &heap,
                              .random_state = &random_state,
@@ -201,8 +202,11 @@ enum mls_status plan_pack(struct builder *builder, struct op_work *work)
         return MLS_OK;
     if (!packed->done) {
         struct mls_heap heap = {0};
-        struct mls_op_env env = {
-            .kernels = &shared->kernels, .pool = shared->pool, .heap = &heap, .error = builder->error};
+        struct mls_op_env env = {.exact = shared->precision == MLS_PRECISION_HIGH,
+                                 .kernels = &shared->kernels,
+                                 .pool = shared->pool,
+                                 .heap = &heap,
+                                 .error = builder->error};
         mls_progress_at(shared->progress, MLS_STAGE_PREPARE, 0, 1);
         enum mls_status status =
             work->row->pack(&work->call, &env, shared->arena, &packed->data, &packed->bytes);

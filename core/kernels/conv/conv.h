@@ -5,6 +5,7 @@
 #pragma once
 
 #include "kernels/conv/depthwise.h"
+#include "kernels/conv/winograd.h"
 #include "kernels/gemm/gemm.h"
 #include "kernels/window/window.h"
 
@@ -33,6 +34,7 @@ struct mls_conv_kernels {
     /* A fill function of mls_gemm; its context is a struct mls_conv_columns. */
     void (*columns)(const void *context, const struct mls_gemm_fill *part);
     struct mls_depthwise_kernel depthwise[MLS_DEPTHWISE_KERNELS];
+    struct mls_winograd_kernels winograd;
 };
 
 /*

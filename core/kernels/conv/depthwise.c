@@ -4,7 +4,8 @@
 
 #include "kernels/conv/conv.h"
 
-/* Floats of the rows of a band, which stay in the second-level cache; a row that is longer is left to window.c. */
+/* Floats of the rows of a band, which stay in the second-level cache; a row that is longer is left to
+ * window.c. */
 enum { BAND_FLOATS = 48 * 1024, ROW_FLOATS_MAX = 24 * 1024, TASKS_PER_THREAD = 8, ROWS_OF_BLOCK = 4 };
 /* Products below which waking another thread costs more than it saves. */
 enum { PRODUCTS_SMALL = 128 * 1024 };
@@ -28,7 +29,8 @@ static size_t round_up(size_t value, size_t multiple)
     return (value + multiple - 1) / multiple * multiple;
 }
 
-static const struct mls_depthwise_kernel *find(const struct mls_kernels *kernels, const struct mls_window_space *s)
+static const struct mls_depthwise_kernel *find(const struct mls_kernels *kernels,
+                                               const struct mls_window_space *s)
 {
     bool flat = s->kernel[0] == 1 && s->in[0] == 1 && s->out[0] == 1;
     bool same_stride = s->stride[1] == s->stride[2] || s->kernel[1] == 1;
@@ -36,8 +38,8 @@ static const struct mls_depthwise_kernel *find(const struct mls_kernels *kernels
     bool dense = s->dilation[1] == 1 && s->dilation[2] == 1;
     for (size_t i = 0; flat && same_stride && i < MLS_DEPTHWISE_KERNELS; i++) {
         const struct mls_depthwise_kernel *kernel = &kernels->conv->depthwise[i];
-        if (kernel->height == s->kernel[1] && kernel->width == s->kernel[2] && kernel->stride == s->stride[2] &&
-            (s->kernel[1] == 1 ? row_by_row : dense))
+        if (kernel->height == s->kernel[1] && kernel->width == s->kernel[2] &&
+            kernel->stride == s->stride[2] && (s->kernel[1] == 1 ? row_by_row : dense))
             return kernel;
     }
     return NULL;
@@ -78,22 +80,24 @@ static void planes_task(void *context, size_t index, uint32_t thread)
     size_t first = index * job->planes_per_task, end = first + job->planes_per_task;
     size_t out_rows = window->space.out[1], out_elems = out_rows * window->space.out[2];
     end = end < window->n_planes ? end : window->n_planes;
-    struct mls_depthwise_band band = {.phase_floats = job->plan.phase_floats,
-                                      .rows =
-                                          (float *)(void *)(job->scratch + (size_t)thread * job->plan.thread_bytes)};
+    struct mls_depthwise_band band = {
+        .phase_floats = job->plan.phase_floats,
+        .rows = (float *)(void *)(job->scratch + (size_t)thread * job->plan.thread_bytes)};
     memset(band.rows, 0, job->plan.thread_bytes);
     for (band.plane = first; band.plane < end; band.plane++)
         for (band.row = 0; band.row < out_rows; band.row += job->plan.band_rows) {
-            band.n_rows = out_rows - band.row < job->plan.band_rows ? out_rows - band.row : job->plan.band_rows;
+            band.n_rows =
+                out_rows - band.row < job->plan.band_rows ? out_rows - band.row : job->plan.band_rows;
             job->plan.kernel->band(job->conv, &band);
         }
     size_t at = first * window->outputs * out_elems, n = (end - first) * window->outputs * out_elems;
     if (window->epilogue)
-        window->epilogue->apply(window->epilogue->context, (uint8_t *)window->y + at * (window->fp16 ? 2 : 4), at, n);
+        window->epilogue->apply(window->epilogue->context, (uint8_t *)window->y + at * (window->fp16 ? 2 : 4),
+                                at, n);
 }
 
-void mls_depthwise_run(const struct mls_kernels *kernels, struct mls_pool *pool, const struct mls_depthwise *conv,
-                       void *scratch)
+void mls_depthwise_run(const struct mls_kernels *kernels, struct mls_pool *pool,
+                       const struct mls_depthwise *conv, void *scratch)
 {
     const struct mls_window *window = &conv->window;
     const struct mls_window_space *s = &window->space;
@@ -105,5 +109,6 @@ void mls_depthwise_run(const struct mls_kernels *kernels, struct mls_pool *pool,
         pool = NULL;
     job.planes_per_task = (window->n_planes + n_tasks - 1) / n_tasks;
     if (job.planes_per_task)
-        mls_pool_for(pool, (window->n_planes + job.planes_per_task - 1) / job.planes_per_task, planes_task, &job);
+        mls_pool_for(pool, (window->n_planes + job.planes_per_task - 1) / job.planes_per_task, planes_task,
+                     &job);
 }

@@ -1,6 +1,7 @@
 /*
- * depthwise.h: depthwise convolutions in two dimensions with the windows that networks use, a whole plane at a time:
- * the rows are copied once into padded rows of fp32, and every loaded vector serves all results above and below it.
+ * depthwise.h: depthwise convolutions in two dimensions with the windows that networks use, a whole plane at
+ * a time: the rows are copied once into padded rows of fp32, and every loaded vector serves all results above
+ * and below it.
  */
 #pragma once
 
@@ -8,7 +9,7 @@
 
 struct mls_depthwise {
     struct mls_window window; /* of kind MLS_WINDOW_DEPTHWISE */
-    float low, high;          /* clamp of the results, before they are rounded: -infinity and infinity for none */
+    float low, high; /* clamp of the results, before they are rounded: -infinity and infinity for none */
 };
 
 /* The part of a plane whose input rows are in scratch at a time. */
@@ -34,5 +35,5 @@ bool mls_depthwise_suits(const struct mls_kernels *kernels, const struct mls_win
 size_t mls_depthwise_scratch_bytes(const struct mls_kernels *kernels, const struct mls_depthwise *conv,
                                    uint32_t threads);
 
-void mls_depthwise_run(const struct mls_kernels *kernels, struct mls_pool *pool, const struct mls_depthwise *conv,
-                       void *scratch);
+void mls_depthwise_run(const struct mls_kernels *kernels, struct mls_pool *pool,
+                       const struct mls_depthwise *conv, void *scratch);

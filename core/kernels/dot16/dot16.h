@@ -64,6 +64,7 @@ struct mls_dot16_tile {
 struct mls_dot16_kernels {
     const char *name_conv; /* for reports */
     const char *name_pointwise;
+    const char *name_winograd;
     void (*measure)(const struct mls_dot16_source *source, struct mls_dot16_measure *ret);
     /* ret[pair][vectors * lanes][2]: the rounded multiples; zeros where there is no term or column. */
     void (*quantize)(const struct mls_dot16_source *source, float scale, size_t vectors, int16_t *ret);

@@ -188,9 +188,10 @@ static void tile__avx512vnni(const struct mls_dot16_tile *tile)
     }
 }
 
-const struct mls_dot16_kernels mls_dot16__avx512vnni = {.name_conv = "conv_fp16_dot16__avx512vnni",
-                                                        .name_pointwise =
-                                                            "conv_fp16_dot16_pointwise__avx512vnni",
-                                                        .measure = measure__avx512vnni,
-                                                        .quantize = quantize__avx512vnni,
-                                                        .tile = tile__avx512vnni};
+const struct mls_dot16_kernels mls_dot16__avx512vnni = {
+    .name_conv = "conv_fp16_dot16__avx512vnni",
+    .name_pointwise = "conv_fp16_dot16_pointwise__avx512vnni",
+    .name_winograd = "conv_fp16_dot16_winograd_2x2__avx512vnni",
+    .measure = measure__avx512vnni,
+    .quantize = quantize__avx512vnni,
+    .tile = tile__avx512vnni};

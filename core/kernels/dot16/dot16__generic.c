@@ -80,6 +80,7 @@ static void tile__generic(const struct mls_dot16_tile *tile)
 
 const struct mls_dot16_kernels mls_dot16__generic = {.name_conv = "conv_fp16_dot16__generic",
                                                      .name_pointwise = "conv_fp16_dot16_pointwise__generic",
+                                                     .name_winograd = "conv_fp16_dot16_winograd_2x2__generic",
                                                      .measure = measure__generic,
                                                      .quantize = quantize__generic,
                                                      .tile = tile__generic};

@@ -10,6 +10,7 @@
 
 #include "base/fp16.h"
 #include "kernels/conv/conv.h"
+#include "kernels/conv/depthwise.h"
 #include "kernels/window/window.h"
 
 static uint32_t seed = 1;
@@ -113,10 +114,16 @@ static void check(enum mls_isa isa, struct mls_window *w, const float *x, const 
     if (weights && w->weights_fp16)
         w->weights = weights_half =
             halves(weights, w->n_channels * w->outputs * mls_window_elems(w->space.kernel));
-    size_t scratch_bytes = mls_window_scratch_bytes(&kernels, w, 1);
+    struct mls_depthwise depthwise = {.window = *w, .low = -INFINITY, .high = INFINITY};
+    bool planes = w->kind == MLS_WINDOW_DEPTHWISE && mls_depthwise_suits(&kernels, w);
+    size_t scratch_bytes = planes ? mls_depthwise_scratch_bytes(&kernels, &depthwise, 1)
+                                  : mls_window_scratch_bytes(&kernels, w, 1);
     void *scratch = aligned_alloc(64, scratch_bytes);
     memset(scratch, 0xff, scratch_bytes);
-    mls_window_run(&kernels, NULL, w, scratch);
+    if (planes)
+        mls_depthwise_run(&kernels, NULL, &depthwise, scratch);
+    else
+        mls_window_run(&kernels, NULL, w, scratch);
     for (size_t i = 0; i < n; i++) {
         double want = expected_at(w, x, weights, i / positions, i % positions);
         double got = w->fp16 ? (double)mls_fp16_to_fp32(((uint16_t *)w->y)[i]) : (double)((float *)w->y)[i];
@@ -157,6 +164,49 @@ static void test_depthwise(void **state)
 {
     (void)state;
     check_all(MLS_WINDOW_DEPTHWISE, "depthwise");
+}
+
+/* The windows that a whole plane is computed for at a time. */
+static struct mls_window_space draw_plane(void)
+{
+    static const size_t kernels[][3] = {{3, 3, 1}, {3, 3, 2}, {5, 5, 1}, {5, 5, 2},
+                                        {7, 7, 1}, {1, 3, 1}, {1, 5, 1}, {1, 7, 1}};
+    const size_t *kernel = kernels[draw(0, 7)];
+    struct mls_window_space s = {{1, 1, 1}, {1, 1, 1}, {1, 1, 1}, {1, 1, 1}, {1, 1, 1}, {0}, {0}};
+    for (unsigned d = 1; d < MLS_SPACE; d++) {
+        s.kernel[d] = kernel[d - 1];
+        s.stride[d] = s.kernel[d] > 1 ? kernel[2] : 1;
+        s.dilation[d] = kernel[0] == 1 && d == 2 ? draw(1, 4) : 1;
+        size_t reach = (s.kernel[d] - 1) * s.dilation[d];
+        s.before[d] = draw(0, reach);
+        s.after[d] = draw(0, reach);
+        s.in[d] = reach + draw(1, d == 2 ? 70 : 12);
+        s.out[d] = (s.in[d] + s.before[d] + s.after[d] - reach - 1) / s.stride[d] + 1;
+    }
+    return s;
+}
+
+static void test_depthwise_planes(void **state)
+{
+    (void)state;
+    for (int round = 0; round < 80; round++) {
+        struct mls_window w = {.kind = MLS_WINDOW_DEPTHWISE,
+                               .space = draw_plane(),
+                               .n_channels = draw(1, 3),
+                               .outputs = draw(1, 2),
+                               .fp16 = draw(0, 1),
+                               .weights_fp16 = draw(0, 1)};
+        w.n_planes = w.n_channels * draw(1, 2);
+        float *x = numbers(w.n_planes * mls_window_elems(w.space.in));
+        float *weights = numbers(w.n_channels * w.outputs * mls_window_elems(w.space.kernel));
+        float *bias = numbers(w.n_channels * w.outputs);
+        w.bias = draw(0, 1) ? bias : NULL;
+        for (int isa = 0; isa <= MLS_ISA_AVX512; isa++)
+            check((enum mls_isa)isa, &w, x, weights, "plane");
+        free(x);
+        free(weights);
+        free(bias);
+    }
 }
 
 static void test_max(void **state)
@@ -273,6 +323,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_depthwise),
+        cmocka_unit_test(test_depthwise_planes),
         cmocka_unit_test(test_max),
         cmocka_unit_test(test_average),
         cmocka_unit_test(test_l2),

@@ -1,0 +1,307 @@
+#include "kernels/conv/winograd.h"
+
+#include <math.h>
+#include <stdatomic.h>
+#include <string.h>
+
+#include "kernels/conv/conv.h"
+
+enum { TASKS_PER_THREAD = 3, VECTORS = 3, FLOATS_OF_CHUNK = 160 * 1024, SPARE_FLOATS = 64 };
+/* Output channels of a task: fewer, and transforming the input again for each task costs too much. */
+enum { ROWS_PER_TASK_LEAST = 64 };
+
+/* How the work is cut up. Results depend on the chunks only, and these on the shape only. */
+struct plan {
+    size_t products;
+    size_t n_tiles, chunk_tiles, n_chunks; /* of one image */
+    size_t most_tiles;                     /* of a chunk */
+    size_t rows, n_row_parts;              /* of a task */
+    size_t n_blocks;                       /* of channels, for integers */
+    size_t row_floats;
+    size_t rows_bytes, values_bytes, integers_bytes, scales_bytes, sums_bytes, results_bytes;
+};
+
+struct job {
+    const struct mls_kernels *kernels;
+    const struct mls_winograd *conv;
+    struct plan plan;
+    uint8_t *scratch;
+    size_t thread_bytes;
+    atomic_bool not_finite;
+};
+
+static size_t pieces(size_t total, size_t piece)
+{
+    return (total + piece - 1) / piece;
+}
+
+static size_t round_up(size_t value, size_t multiple)
+{
+    return pieces(value, multiple) * multiple;
+}
+
+bool mls_winograd_suits(const struct mls_window_space *s)
+{
+    bool flat = s->in[0] == 1 && s->kernel[0] == 1 && s->out[0] == 1;
+    return flat && s->kernel[1] == 3 && s->kernel[2] == 3 && s->stride[1] == 1 && s->stride[2] == 1 &&
+           s->dilation[1] == 1 && s->dilation[2] == 1 && s->before[1] < 3 && s->before[2] < 3;
+}
+
+static void choose_tasks(struct plan *plan, const struct mls_winograd *conv, uint32_t threads)
+{
+    size_t rows = round_up(conv->out_channels, MLS_WINOGRAD_ROWS), chunks = conv->batch * plan->n_chunks;
+    plan->rows = rows;
+    if (threads > 1 && chunks < (size_t)threads * TASKS_PER_THREAD) {
+        size_t parts = pieces((size_t)threads * TASKS_PER_THREAD, chunks);
+        plan->rows = round_up(pieces(rows, parts), MLS_WINOGRAD_ROWS);
+        plan->rows = plan->rows < ROWS_PER_TASK_LEAST ? ROWS_PER_TASK_LEAST : plan->rows;
+        plan->rows = plan->rows < rows ? plan->rows : rows;
+    }
+    plan->n_row_parts = pieces(conv->out_channels, plan->rows);
+}
+
+static struct plan make_plan(const struct mls_winograd *conv, uint32_t threads)
+{
+    const struct mls_window_space *s = &conv->space;
+    struct plan plan = {.products = (conv->m + 2) * (conv->m + 2)};
+    size_t per_row = pieces(s->out[2], conv->m), lanes = MLS_DOT16_LANES, channels = conv->in_channels;
+    plan.n_tiles = per_row * pieces(s->out[1], conv->m);
+    size_t vectors = pieces(plan.n_tiles, lanes);
+    vectors = vectors < VECTORS ? vectors : VECTORS;
+    while (!conv->integers && vectors > 1 && plan.products * channels * vectors * lanes > FLOATS_OF_CHUNK)
+        vectors--;
+    plan.chunk_tiles = vectors * lanes;
+    plan.n_chunks = plan.n_tiles > lanes ? pieces(plan.n_tiles - lanes, plan.chunk_tiles) : 1;
+    plan.most_tiles = plan.chunk_tiles + lanes; /* of the last chunk: better than one vector alone */
+    choose_tasks(&plan, conv, threads);
+
+    size_t block = channels, squares = plan.products * plan.most_tiles;
+    plan.row_floats = round_up(s->before[2] + s->in[2] + s->after[2] + (conv->m + 1) * 2 * lanes, lanes);
+    size_t tile_rows = pieces(plan.most_tiles, per_row) + 1;
+    plan.rows_bytes = (tile_rows * conv->m + 2) * plan.row_floats * sizeof(float);
+    if (conv->integers) {
+        plan.n_blocks = pieces(channels, MLS_WINOGRAD_BLOCK);
+        block = channels < MLS_WINOGRAD_BLOCK ? channels : MLS_WINOGRAD_BLOCK;
+        plan.integers_bytes = squares * 2 * mls_dot16_pairs(channels) * sizeof(int16_t);
+        plan.scales_bytes = round_up(plan.products * plan.n_blocks * sizeof(float), 64);
+        plan.sums_bytes = MLS_WINOGRAD_ROWS * plan.most_tiles * sizeof(float);
+    }
+    plan.values_bytes = round_up((squares * block + plan.products * lanes) * sizeof(float), 64);
+    plan.results_bytes = (squares * MLS_WINOGRAD_ROWS + SPARE_FLOATS) * sizeof(float);
+    return plan;
+}
+
+static size_t bytes_of_thread(const struct plan *plan)
+{
+    return plan->rows_bytes + plan->values_bytes + plan->integers_bytes + plan->scales_bytes +
+           plan->sums_bytes + plan->results_bytes;
+}
+
+size_t mls_winograd_scratch_bytes(const struct mls_kernels *kernels, const struct mls_winograd *conv,
+                                  uint32_t threads)
+{
+    (void)kernels;
+    struct plan plan = make_plan(conv, threads);
+    return (size_t)threads * bytes_of_thread(&plan);
+}
+
+/* A chunk of squares, the output channels of the task, and scratch. */
+struct chunk {
+    struct mls_winograd_tiles tiles;
+    size_t row, n_rows;
+    float *values; /* transformed input */
+    int16_t *integers;
+    float *scales; /* of the integers: [block][product] */
+    float *sums, *results;
+};
+
+static struct chunk chunk_of(const struct job *job, size_t index, uint32_t thread)
+{
+    const struct plan *plan = &job->plan;
+    uint8_t *scratch = job->scratch + thread * job->thread_bytes;
+    size_t part = index % plan->n_row_parts, at = index / plan->n_row_parts;
+    struct chunk chunk = {.tiles = {.image = at / plan->n_chunks,
+                                    .first = at % plan->n_chunks * plan->chunk_tiles,
+                                    .row_floats = plan->row_floats,
+                                    .rows = (float *)(void *)scratch},
+                          .row = part * plan->rows};
+    bool last = at % plan->n_chunks + 1 == plan->n_chunks;
+    chunk.tiles.n = last ? plan->n_tiles - chunk.tiles.first : plan->chunk_tiles;
+    chunk.tiles.stride = round_up(chunk.tiles.n, MLS_DOT16_LANES);
+    size_t left = job->conv->out_channels - chunk.row;
+    chunk.n_rows = left < plan->rows ? left : plan->rows;
+    scratch += plan->rows_bytes;
+    chunk.values = (float *)(void *)scratch;
+    scratch += plan->values_bytes;
+    chunk.integers = (int16_t *)(void *)scratch;
+    scratch += plan->integers_bytes;
+    chunk.scales = (float *)(void *)scratch;
+    scratch += plan->scales_bytes;
+    chunk.sums = (float *)(void *)scratch;
+    scratch += plan->sums_bytes;
+    chunk.results = (float *)(void *)scratch;
+    return chunk;
+}
+
+static size_t variant(const struct mls_winograd *conv)
+{
+    return conv->m == 4;
+}
+
+/* Integers of product p, from channel block b on. */
+static int16_t *integers_at(const struct job *job, const struct chunk *chunk, size_t p, size_t b)
+{
+    size_t pairs = mls_dot16_pairs(job->conv->in_channels);
+    return chunk->integers + (p * pairs + b * (MLS_WINOGRAD_BLOCK / 2)) * chunk->tiles.stride * 2;
+}
+
+/* The input of the chunk as integers; false when a value is too large. */
+static bool make_integers(const struct job *job, const struct chunk *chunk)
+{
+    const struct mls_winograd *conv = job->conv;
+    const struct mls_dot16_kernels *dot16 = job->kernels->dot16;
+    size_t stride = chunk->tiles.stride, products = job->plan.products;
+    for (size_t b = 0; b < job->plan.n_blocks; b++) {
+        size_t channel = b * MLS_WINOGRAD_BLOCK, left = conv->in_channels - channel;
+        size_t n = left < MLS_WINOGRAD_BLOCK ? left : MLS_WINOGRAD_BLOCK;
+        if (!job->kernels->conv->winograd.input[variant(conv)](conv, &chunk->tiles, channel, n,
+                                                               chunk->values))
+            return false;
+        for (size_t p = 0; p < products; p++) {
+            struct mls_dot16_source source = {.data = chunk->values +
+                                                      p * mls_winograd_product_floats(&chunk->tiles, n),
+                                              .stride = stride,
+                                              .n_terms = n,
+                                              .n_cols = chunk->tiles.n,
+                                              .term_scales = conv->integers[p].term_scales + channel};
+            struct mls_dot16_measure measure;
+            dot16->measure(&source, &measure);
+            float scale = mls_dot16_scale(&measure);
+            chunk->scales[b * products + p] = scale > 0 ? 1 / scale : 0;
+            dot16->quantize(&source, scale, stride / MLS_DOT16_LANES, integers_at(job, chunk, p, b));
+        }
+    }
+    return true;
+}
+
+static void multiply_integers(const struct job *job, const struct chunk *chunk, size_t row)
+{
+    static const float zeros[MLS_WINOGRAD_ROWS];
+    const struct mls_winograd *conv = job->conv;
+    size_t pairs = mls_dot16_pairs(conv->in_channels), stride = chunk->tiles.stride;
+    struct mls_dot16_tile tile = {.vectors = stride / MLS_DOT16_LANES,
+                                  .sums = chunk->sums,
+                                  .n_rows = MLS_WINOGRAD_ROWS,
+                                  .n_cols = stride,
+                                  .bias = zeros,
+                                  .low = -INFINITY,
+                                  .high = INFINITY,
+                                  .y_stride = stride};
+    for (size_t p = 0; p < job->plan.products; p++) {
+        const struct mls_dot16_matrix *matrix = &conv->integers[p];
+        tile.row_scales = matrix->row_scales + row;
+        tile.y = chunk->results + p * MLS_WINOGRAD_ROWS * stride;
+        for (size_t b = 0; b < job->plan.n_blocks; b++) {
+            size_t pair = b * (MLS_WINOGRAD_BLOCK / 2);
+            tile.n_pairs = pairs - pair < MLS_WINOGRAD_BLOCK / 2 ? pairs - pair : MLS_WINOGRAD_BLOCK / 2;
+            tile.a = matrix->panels + (row * pairs + pair * MLS_WINOGRAD_ROWS) * 2;
+            tile.b = integers_at(job, chunk, p, b);
+            tile.scale = chunk->scales[b * job->plan.products + p];
+            tile.first = b == 0;
+            tile.last = b + 1 == job->plan.n_blocks;
+            job->kernels->dot16->tile(&tile);
+        }
+    }
+}
+
+static void multiply_floats(const struct job *job, const struct chunk *chunk, size_t row)
+{
+    size_t k = job->conv->in_channels, stride = chunk->tiles.stride;
+    const float *weights = job->conv->floats + row * job->plan.products * k;
+    for (size_t p = 0; p < job->plan.products; p++)
+        job->kernels->conv->winograd.multiply(weights + p * k * MLS_WINOGRAD_ROWS,
+                                              chunk->values +
+                                                  p * mls_winograd_product_floats(&chunk->tiles, k),
+                                              k, stride, chunk->results + p * MLS_WINOGRAD_ROWS * stride);
+}
+
+/* Where the results of the chunk lie in a plane: whole rows, but for the ends of the first and the last. */
+static void apply_epilogue(const struct job *job, const struct chunk *chunk, size_t channel)
+{
+    const struct mls_winograd *conv = job->conv;
+    size_t width = conv->space.out[2], height = conv->space.out[1], per_row = pieces(width, conv->m);
+    size_t plane = (chunk->tiles.image * conv->out_channels + channel) * height * width;
+    size_t end = chunk->tiles.first + chunk->tiles.n;
+    for (size_t at = chunk->tiles.first; at < end; at = (at / per_row + 1) * per_row) {
+        size_t first = at % per_row * conv->m, row = at / per_row * conv->m;
+        size_t last = end - at < per_row - at % per_row ? (at % per_row + end - at) * conv->m : width;
+        last = last < width ? last : width;
+        for (size_t r = row; r < row + conv->m && r < height; r++) {
+            size_t elem = plane + r * width + first;
+            conv->epilogue->apply(conv->epilogue->context, (uint8_t *)conv->y + elem * (conv->fp16 ? 2 : 4),
+                                  elem, last - first);
+        }
+    }
+}
+
+static void chunk_task(void *context, size_t index, uint32_t thread)
+{
+    struct job *job = context;
+    const struct mls_winograd *conv = job->conv;
+    const struct mls_winograd_kernels *kernels = &job->kernels->conv->winograd;
+    struct chunk chunk = chunk_of(job, index, thread);
+    memset(chunk.tiles.rows, 0, job->plan.rows_bytes);
+    if (!(conv->integers
+              ? make_integers(job, &chunk)
+              : kernels->input[variant(conv)](conv, &chunk.tiles, 0, conv->in_channels, chunk.values))) {
+        atomic_store_explicit(&job->not_finite, true, memory_order_relaxed);
+        return;
+    }
+    size_t stride = chunk.tiles.stride;
+    for (size_t row = chunk.row; row < chunk.row + chunk.n_rows; row += MLS_WINOGRAD_ROWS) {
+        (conv->integers ? multiply_integers : multiply_floats)(job, &chunk, row);
+        for (size_t r = 0; r < MLS_WINOGRAD_ROWS && row + r < conv->out_channels; r++) {
+            kernels->output[variant(conv)](conv, &chunk.tiles, row + r, chunk.results + r * stride,
+                                           MLS_WINOGRAD_ROWS * stride);
+            if (conv->epilogue)
+                apply_epilogue(job, &chunk, row + r);
+        }
+    }
+}
+
+bool mls_winograd_run(const struct mls_kernels *kernels, struct mls_pool *pool,
+                      const struct mls_winograd *conv, void *scratch)
+{
+    struct job job = {.kernels = kernels,
+                      .conv = conv,
+                      .plan = make_plan(conv, mls_pool_threads(pool)),
+                      .scratch = scratch};
+    job.thread_bytes = bytes_of_thread(&job.plan);
+    mls_pool_for(pool, conv->batch * job.plan.n_chunks * job.plan.n_row_parts, chunk_task, &job);
+    return !atomic_load_explicit(&job.not_finite, memory_order_relaxed);
+}
+
+/* Rows of the matrix that transforms filters: G of the paper, for the points 0, 1, -1 and, for m = 4, 2 and
+ * -2. */
+static double filter_row(size_t m, size_t row, const double *g, size_t step)
+{
+    static const double square[4][3] = {{1, 0, 0}, {0.5, 0.5, 0.5}, {0.5, -0.5, 0.5}, {0, 0, 1}};
+    static const double wide[6][3] = {{1.0 / 4, 0, 0},
+                                      {-1.0 / 6, -1.0 / 6, -1.0 / 6},
+                                      {-1.0 / 6, 1.0 / 6, -1.0 / 6},
+                                      {1.0 / 24, 1.0 / 12, 1.0 / 6},
+                                      {1.0 / 24, -1.0 / 12, 1.0 / 6},
+                                      {0, 0, 1}};
+    const double *f = m == 2 ? square[row] : wide[row];
+    return f[0] * g[0] + f[1] * g[step] + f[2] * g[2 * step];
+}
+
+float mls_winograd_weight(size_t m, const float *filter, size_t index)
+{
+    double g[9], columns[3];
+    for (size_t i = 0; i < 9; i++)
+        g[i] = (double)filter[i];
+    for (size_t k = 0; k < 3; k++)
+        columns[k] = filter_row(m, index / (m + 2), g + k, 3);
+    return (float)filter_row(m, index % (m + 2), columns, 1);
+}
