@@ -378,8 +378,11 @@ static bool run_method(struct mls_op_call *call, const struct mls_op_env *env, c
     struct mls_fused_ops rest;
     struct mls_epilogue epilogue;
     float low, high;
-    size_t n_clamps = mls_fused_clamp(call->fused, env->kernels, &low, &high);
-    const struct mls_epilogue *left = mls_fused_rest(call->fused, n_clamps, &rest, &epilogue);
+    const struct mls_tensor *added =
+        method.integers && !method.winograd ? mls_fused_add(call->fused, env->kernels) : NULL;
+    const struct mls_epilogue *left = mls_fused_rest(call->fused, added ? 1 : 0, &rest, &epilogue);
+    size_t n_clamps = mls_fused_clamp(left, env->kernels, &low, &high);
+    left = mls_fused_rest(call->fused, n_clamps + (added ? 1 : 0), &rest, &epilogue);
     const struct mls_dot16_kernels *dot16 = env->kernels->dot16;
     if (method.winograd) {
         struct mls_winograd winograd = winograd_of(call, conv);
@@ -392,6 +395,7 @@ static bool run_method(struct mls_op_call *call, const struct mls_op_env *env, c
     if (!method.integers)
         return false;
     struct mls_conv16 conv16 = conv16_of(call, conv);
+    conv16.added = added ? added->data : NULL;
     conv16.low = low;
     conv16.high = high;
     conv16.epilogue = left;

@@ -8,7 +8,10 @@
 /* Smaller products are not worth the conversion of the input. */
 enum { TERMS_LEAST = 16, OUTPUTS_LEAST = 16, CHANNELS_LEAST_WINOGRAD = 16 };
 /* Smaller planes have too few squares for the vectors, and more weights to read than results. */
-enum { POSITIONS_LEAST_WINOGRAD = 192 };
+enum { POSITIONS_LEAST_SMALL_SQUARES = 48, POSITIONS_LEAST_LARGE_SQUARES = 192 };
+/* Up to so many channels, the transforms cost so much that large squares with fp32 beat small ones with
+ * integers. */
+enum { CHANNELS_MOST_LARGE_SQUARES = 64, POSITIONS_LEAST_BEFORE_INTEGERS = 3000 };
 /* Weights up to which fp32 sums of transformed values cannot overflow. */
 #define WEIGHT_MAX 1e6f
 
@@ -17,11 +20,15 @@ struct mls_conv_method mls_conv_choose(const struct mls_op_env *env, const struc
 {
     bool integers = dtype == MLS_FP16 && env->kernels->dot16_isa > MLS_ISA_GENERIC;
     bool large = m >= OUTPUTS_LEAST && k >= TERMS_LEAST;
-    bool winograd = large && groups == 1 && !env->exact && mls_winograd_suits(space) &&
-                    k / 9 >= CHANNELS_LEAST_WINOGRAD &&
-                    mls_window_elems(space->out) >= POSITIONS_LEAST_WINOGRAD;
-    return (struct mls_conv_method){.integers = integers && large,
-                                    .winograd = winograd ? (integers ? 2 : 4) : 0};
+    size_t positions = mls_window_elems(space->out);
+    bool winograd =
+        large && groups == 1 && !env->exact && mls_winograd_suits(space) && k / 9 >= CHANNELS_LEAST_WINOGRAD;
+    bool by_floats = k / 9 <= CHANNELS_MOST_LARGE_SQUARES && positions >= POSITIONS_LEAST_BEFORE_INTEGERS;
+    if (winograd && (!integers || by_floats) && positions >= POSITIONS_LEAST_LARGE_SQUARES)
+        return (struct mls_conv_method){.winograd = 4};
+    if (winograd && integers && positions >= POSITIONS_LEAST_SMALL_SQUARES)
+        return (struct mls_conv_method){.integers = true, .winograd = 2};
+    return (struct mls_conv_method){.integers = integers && large};
 }
 
 /* What packing reads and where it takes memory from. */
@@ -72,32 +79,29 @@ struct pack_job {
     size_t m_of_square; /* of Winograd, or 0 */
     struct mls_dot16_matrix *matrices;
     float *floats;
-    float *scratch; /* one matrix for each thread */
+    float *scratch;      /* the matrices as fp32 */
+    float *pack_scratch; /* of each thread */
     bool *good;
 };
 
-/* Product p of the filters of rows [first, first + n). */
-static void transform_rows(const struct pack_job *job, size_t p, size_t first, size_t n, float *ret,
-                           size_t row_stride, size_t channel_stride)
+/* One row of filters, to where each product has its matrix in scratch. */
+static void transform_task(void *context, size_t row, uint32_t thread)
 {
-    size_t channels = job->source->k / 9;
-    for (size_t r = 0; r < n; r++)
-        for (size_t c = 0; c < channels; c++)
-            ret[r * row_stride + c * channel_stride] = mls_winograd_weight(
-                job->m_of_square, job->source->weights + (first + r) * job->source->k + c * 9, p);
+    const struct pack_job *job = context;
+    size_t channels = job->source->k / 9, matrix = job->source->m * channels;
+    for (size_t c = 0; c < channels; c++)
+        mls_winograd_weights(job->m_of_square, job->source->weights + row * job->source->k + c * 9,
+                             job->scratch + row * channels + c, matrix);
+    (void)thread;
 }
 
 static void matrix_task(void *context, size_t index, uint32_t thread)
 {
     const struct pack_job *job = context;
     struct mls_dot16_matrix *matrix = &job->matrices[index];
-    const float *weights = job->source->weights + index * matrix->m * matrix->k;
-    if (job->m_of_square) {
-        float *scratch = job->scratch + thread * matrix->m * matrix->k;
-        transform_rows(job, index, 0, matrix->m, scratch, matrix->k, 1);
-        weights = scratch;
-    }
-    job->good[index] = mls_dot16_pack(weights, matrix);
+    const float *weights = job->m_of_square ? job->scratch : job->source->weights;
+    float *scratch = job->pack_scratch + thread * mls_dot16_scratch_floats(matrix->k);
+    job->good[index] = mls_dot16_pack(weights + index * matrix->m * matrix->k, scratch, matrix);
 }
 
 /* One row tile of all fp32 products. */
@@ -108,8 +112,11 @@ static void floats_task(void *context, size_t index, uint32_t thread)
     size_t first = index * MLS_WINOGRAD_ROWS, n = job->source->m - first;
     n = n < MLS_WINOGRAD_ROWS ? n : MLS_WINOGRAD_ROWS;
     float *ret = job->floats + first * products * channels;
-    for (size_t p = 0; p < products; p++)
-        transform_rows(job, p, first, n, ret + p * channels * MLS_WINOGRAD_ROWS, 1, MLS_WINOGRAD_ROWS);
+    for (size_t r = 0; r < n; r++)
+        for (size_t c = 0; c < channels; c++)
+            mls_winograd_weights(job->m_of_square,
+                                 job->source->weights + (first + r) * job->source->k + c * 9,
+                                 ret + c * MLS_WINOGRAD_ROWS + r, channels * MLS_WINOGRAD_ROWS);
     (void)thread;
 }
 
@@ -122,15 +129,19 @@ static bool pack_matrices(struct mls_op_env *env, struct mls_arena *working, str
     size_t k = job->m_of_square ? source->k / 9 : source->k;
     job->matrices = MLS_NEW_ARRAY(source->arena, n, struct mls_dot16_matrix);
     job->good = MLS_NEW_ARRAY(working, n, bool);
-    job->scratch = mls_arena_array(working, job->m_of_square ? mls_pool_threads(env->pool) : 0,
-                                   source->m * k * sizeof(float), 64);
-    if (!job->matrices || !job->good || !job->scratch)
+    size_t scratch_elems = job->m_of_square ? n * source->m * k : 0;
+    job->scratch = mls_arena_array(working, scratch_elems, sizeof(float), 64);
+    job->pack_scratch = mls_arena_array(working, mls_pool_threads(env->pool) * mls_dot16_scratch_floats(k),
+                                        sizeof(float), 64);
+    if (!job->matrices || !job->good || !job->scratch || !job->pack_scratch)
         return false;
     for (size_t i = 0; i < n; i++) {
         job->matrices[i] = (struct mls_dot16_matrix){.m = source->m, .k = k};
         if (!allocate_matrix(source->arena, &job->matrices[i]))
             return false;
     }
+    if (job->m_of_square)
+        mls_pool_for(env->pool, source->m, transform_task, job);
     mls_pool_for(env->pool, n, matrix_task, job);
     *ret_good = true;
     for (size_t i = 0; i < n; i++)

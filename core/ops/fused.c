@@ -83,3 +83,13 @@ const struct mls_epilogue *mls_fused_rest(const struct mls_epilogue *epilogue, s
     *ret_epilogue = (struct mls_epilogue){.apply = epilogue->apply, .context = ret_rest};
     return ret_epilogue;
 }
+
+const struct mls_tensor *mls_fused_add(const struct mls_epilogue *epilogue, const struct mls_kernels *kernels)
+{
+    const struct mls_fused_ops *fused = epilogue ? epilogue->context : NULL;
+    if (!fused || !fused->n)
+        return NULL;
+    const struct mls_fused_op *op = &fused->ops[0];
+    bool adds = !op->unary && op->binary == kernels->binary->fp16[MLS_BINARY_ADD].run;
+    return adds && op->form == MLS_BINARY_ROWS ? op->operand : NULL;
+}

@@ -40,3 +40,7 @@ size_t mls_fused_clamp(const struct mls_epilogue *epilogue, const struct mls_ker
  * returns the latter, or NULL when nothing is left. */
 const struct mls_epilogue *mls_fused_rest(const struct mls_epilogue *epilogue, size_t n,
                                           struct mls_fused_ops *ret_rest, struct mls_epilogue *ret_epilogue);
+
+/* mls_fused_add: the operand when the first operation adds as many fp16 values as there are; else NULL. */
+const struct mls_tensor *mls_fused_add(const struct mls_epilogue *epilogue,
+                                       const struct mls_kernels *kernels);

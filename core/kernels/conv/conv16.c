@@ -2,6 +2,7 @@
 
 #include <math.h>
 #include <stdatomic.h>
+#include <string.h>
 
 /* Columns are handled in panels of three vectors; the last one may have four, which is better than one alone.
  */
@@ -15,6 +16,7 @@ struct plan {
     size_t n_panels, n_chunks, chunk_panels;
     size_t rows, n_row_parts; /* of a task */
     size_t n_blocks;          /* of terms */
+    size_t phase_floats;      /* of rows for patches; 0: columns are made without */
     size_t block_bytes, row_bytes, quantized_bytes, sums_bytes;
 };
 
@@ -68,10 +70,13 @@ static struct plan make_plan(const struct mls_conv16 *conv, uint32_t threads)
     plan.quantized_bytes = MLS_DOT16_BLOCK * width * sizeof(int16_t);
     if (plan.n_blocks > 1)
         plan.sums_bytes = plan.rows * width * sizeof(float);
-    if (!conv->pointwise) {
-        plan.block_bytes = MLS_DOT16_BLOCK * width * sizeof(float);
-        plan.row_bytes = 2 * width * sizeof(float);
-    }
+    if (conv->pointwise)
+        return plan;
+    plan.block_bytes = (MLS_DOT16_BLOCK + 1) * width * sizeof(float);
+    plan.row_bytes = 2 * width * sizeof(float);
+    if (mls_conv_patches_suit(&conv->columns.space))
+        plan.row_bytes = round_up(
+            mls_conv_patches_rows(&conv->columns.space, width, &plan.phase_floats) * sizeof(float), 64);
     return plan;
 }
 
@@ -121,6 +126,21 @@ static struct mls_dot16_source source_of(const struct job *job, const struct pie
         return source;
     }
     size_t width = piece->vectors * MLS_DOT16_LANES;
+    source.data = piece->block;
+    if (job->plan.phase_floats) {
+        struct mls_conv_patches part = {.batch = piece->matrix,
+                                        .k = k,
+                                        .n_k = n_terms,
+                                        .col = piece->col,
+                                        .n_cols = piece->n_cols,
+                                        .width = width,
+                                        .ret = piece->block,
+                                        .rows = piece->line,
+                                        .phase_floats = job->plan.phase_floats};
+        job->kernels->conv->patches(columns, &part);
+        source.stride = width;
+        return source;
+    }
     struct mls_gemm_fill part = {.batch = piece->matrix,
                                  .k = k,
                                  .n_k = n_terms,
@@ -130,7 +150,6 @@ static struct mls_dot16_source source_of(const struct job *job, const struct pie
                                  .panel_cols = width,
                                  .row = piece->line};
     job->kernels->conv->columns(columns, &part);
-    source.data = piece->block;
     source.stride = piece->n_cols == width ? width : round_up(piece->n_cols, job->kernels->window->lanes);
     return source;
 }
@@ -159,7 +178,9 @@ static void multiply(const struct job *job, const struct piece *piece, size_t bl
         tile.row_scales = piece->weights->row_scales + row;
         tile.bias = piece->bias + row;
         tile.sums = piece->sums + r * width;
-        tile.y = conv->y + (piece->matrix * plan->m + row) * plan->n + piece->col;
+        size_t at = (piece->matrix * plan->m + row) * plan->n + piece->col;
+        tile.y = conv->y + at;
+        tile.added = conv->added ? conv->added + at : NULL;
         job->kernels->dot16->tile(&tile);
     }
 }
@@ -204,6 +225,8 @@ static void chunk_task(void *context, size_t index, uint32_t thread)
     const struct plan *plan = &job->plan;
     const struct mls_conv16 *conv = job->conv;
     struct piece piece = piece_of(job, index, thread);
+    if (plan->phase_floats)
+        memset(piece.line, 0, plan->row_bytes);
     size_t width = PANEL_VECTORS * MLS_DOT16_LANES;
     size_t panel = index / plan->n_row_parts % plan->n_chunks * plan->chunk_panels;
     size_t end = panel + plan->chunk_panels < plan->n_panels ? panel + plan->chunk_panels : plan->n_panels;
@@ -234,4 +257,19 @@ bool mls_conv16_run(const struct mls_kernels *kernels, struct mls_pool *pool, co
     mls_pool_for(pool, conv->batch * conv->groups * job.plan.n_chunks * job.plan.n_row_parts, chunk_task,
                  &job);
     return !atomic_load_explicit(&job.not_finite, memory_order_relaxed);
+}
+
+bool mls_conv_patches_suit(const struct mls_window_space *s)
+{
+    return s->in[0] == 1 && s->out[0] == 1 && s->kernel[0] == 1 && s->stride[2] <= 2;
+}
+
+size_t mls_conv_patches_rows(const struct mls_window_space *s, size_t n_cols, size_t *ret_phase_floats)
+{
+    size_t out_rows = (n_cols + s->out[2] - 2) / s->out[2] + 1;
+    out_rows = out_rows < s->out[1] ? out_rows : s->out[1];
+    size_t rows = (out_rows - 1) * s->stride[1] + (s->kernel[1] - 1) * s->dilation[1] + 1;
+    size_t cols = s->before[2] + s->in[2] + s->after[2], reach = (s->kernel[2] - 1) * s->dilation[2];
+    *ret_phase_floats = round_up((cols + reach) / s->stride[2] + 4 * MLS_DOT16_LANES, MLS_DOT16_LANES);
+    return rows * s->stride[2] * *ret_phase_floats;
 }

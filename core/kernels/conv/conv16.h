@@ -10,7 +10,8 @@ struct mls_conv16 {
     bool pointwise;                         /* the input itself is B */
     const struct mls_dot16_matrix *weights; /* one a group */
     const float *bias;                      /* [groups][rows rounded up], zeros where there is none */
-    float low, high;                        /* clamp of the results */
+    const uint16_t *added;                  /* what is added to the rounded results, as y lies; or NULL */
+    float low, high;                        /* clamp of the sums */
     uint16_t *y;
     const struct mls_epilogue *epilogue; /* after the clamp; or NULL */
 };

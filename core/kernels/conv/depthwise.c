@@ -4,9 +4,9 @@
 
 #include "kernels/conv/conv.h"
 
-/* Floats of the rows of a band, which stay in the second-level cache; a row that is longer is left to
+/* Floats of the rows of a band, which stay in the first-level cache; a row that is much longer is left to
  * window.c. */
-enum { BAND_FLOATS = 48 * 1024, ROW_FLOATS_MAX = 24 * 1024, TASKS_PER_THREAD = 8, ROWS_OF_BLOCK = 4 };
+enum { BAND_FLOATS = 6 * 1024, ROW_FLOATS_MAX = 24 * 1024, TASKS_PER_THREAD = 8, ROWS_OF_BLOCK = 4 };
 /* Products below which waking another thread costs more than it saves. */
 enum { PRODUCTS_SMALL = 128 * 1024 };
 

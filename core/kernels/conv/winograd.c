@@ -281,27 +281,31 @@ bool mls_winograd_run(const struct mls_kernels *kernels, struct mls_pool *pool,
     return !atomic_load_explicit(&job.not_finite, memory_order_relaxed);
 }
 
-/* Rows of the matrix that transforms filters: G of the paper, for the points 0, 1, -1 and, for m = 4, 2 and
- * -2. */
-static double filter_row(size_t m, size_t row, const double *g, size_t step)
+/* G of the paper on three values that lie `step` apart, for the points 0, 1, -1 and, for m = 4, 2 and -2. */
+static void transform_filter(size_t m, const double *g, size_t step, double *ret, size_t ret_step)
 {
-    static const double square[4][3] = {{1, 0, 0}, {0.5, 0.5, 0.5}, {0.5, -0.5, 0.5}, {0, 0, 1}};
-    static const double wide[6][3] = {{1.0 / 4, 0, 0},
-                                      {-1.0 / 6, -1.0 / 6, -1.0 / 6},
-                                      {-1.0 / 6, 1.0 / 6, -1.0 / 6},
-                                      {1.0 / 24, 1.0 / 12, 1.0 / 6},
-                                      {1.0 / 24, -1.0 / 12, 1.0 / 6},
-                                      {0, 0, 1}};
-    const double *f = m == 2 ? square[row] : wide[row];
-    return f[0] * g[0] + f[1] * g[step] + f[2] * g[2 * step];
+    double outer = g[0] + g[2 * step], middle = g[step];
+    ret[0] = m == 2 ? g[0] : g[0] / 4;
+    ret[ret_step] = m == 2 ? (outer + middle) / 2 : -(outer + middle) / 6;
+    ret[2 * ret_step] = m == 2 ? (outer - middle) / 2 : -(outer - middle) / 6;
+    if (m == 4) {
+        double wide = (g[0] + 4 * g[2 * step]) / 24;
+        ret[3 * ret_step] = wide + middle / 12;
+        ret[4 * ret_step] = wide - middle / 12;
+    }
+    ret[(m + 1) * ret_step] = g[2 * step];
 }
 
-float mls_winograd_weight(size_t m, const float *filter, size_t index)
+void mls_winograd_weights(size_t m, const float *filter, float *ret, size_t ret_step)
 {
-    double g[9], columns[3];
+    double g[9], half[3 * MLS_WINOGRAD_MAX], row[MLS_WINOGRAD_MAX];
     for (size_t i = 0; i < 9; i++)
         g[i] = (double)filter[i];
     for (size_t k = 0; k < 3; k++)
-        columns[k] = filter_row(m, index / (m + 2), g + k, 3);
-    return (float)filter_row(m, index % (m + 2), columns, 1);
+        transform_filter(m, g + k, 3, half + k, 3);
+    for (size_t r = 0; r < m + 2; r++) {
+        transform_filter(m, half + 3 * r, 1, row, 1);
+        for (size_t k = 0; k < m + 2; k++)
+            ret[(r * (m + 2) + k) * ret_step] = (float)row[k];
+    }
 }

@@ -69,5 +69,5 @@ size_t mls_winograd_scratch_bytes(const struct mls_kernels *kernels, const struc
 bool mls_winograd_run(const struct mls_kernels *kernels, struct mls_pool *pool,
                       const struct mls_winograd *conv, void *scratch);
 
-/* mls_winograd_weights: product `index` of a 3x3 filter. */
-float mls_winograd_weight(size_t m, const float *filter, size_t index);
+/* mls_winograd_weights: the (m + 2)^2 weights that a 3x3 filter becomes, ret_step floats apart. */
+void mls_winograd_weights(size_t m, const float *filter, float *ret, size_t ret_step);

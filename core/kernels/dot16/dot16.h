@@ -51,7 +51,8 @@ struct mls_dot16_tile {
     bool first;  /* block of the sums */
     bool last;
     float *sums; /* [row][vectors * lanes]: the blocks before; not used when there is only one */
-    /* The rest is for the last block: y = clamp(sums * row_scale + bias), rounded to y's type. */
+    /* The rest is for the last block: y = clamp(sums * row_scale + bias), rounded to y's type; or, for fp16,
+     * the clamped sum of that, rounded, and `added`. */
     size_t n_rows, n_cols; /* that exist */
     const float *row_scales;
     const float *bias;
@@ -59,6 +60,7 @@ struct mls_dot16_tile {
     void *y;
     size_t y_stride;
     bool fp16;
+    const uint16_t *added; /* with y's stride; or NULL */
 };
 
 struct mls_dot16_kernels {
@@ -94,8 +96,14 @@ static inline size_t mls_dot16_pairs(size_t k)
     return (k + 1) / 2;
 }
 
+/* mls_dot16_scratch_floats: what mls_dot16_pack needs for rows of k terms. */
+static inline size_t mls_dot16_scratch_floats(size_t k)
+{
+    return 2 * ((k + MLS_DOT16_BLOCK - 1) / MLS_DOT16_BLOCK * MLS_DOT16_BLOCK);
+}
+
 /*
  * mls_dot16_pack: fills the arrays of `ret` from `weights`, m rows of k terms. False when a weight is not
  * finite or so large that fp32 sums might overflow: then the product cannot be made of integers.
  */
-bool mls_dot16_pack(const float *weights, struct mls_dot16_matrix *ret);
+bool mls_dot16_pack(const float *weights, float *scratch, struct mls_dot16_matrix *ret);

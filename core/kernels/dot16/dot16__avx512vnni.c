@@ -87,6 +87,12 @@ static void quantize__avx512vnni(const struct mls_dot16_source *source, float sc
     }
 }
 
+/* To fp16 and back. */
+static inline __m512 rounded(__m512 value)
+{
+    return _mm512_cvtph_ps(_mm512_cvtps_ph(value, _MM_FROUND_TO_NEAREST_INT));
+}
+
 /* What the sums of a tile become. */
 struct output {
     __m512 scale;
@@ -115,6 +121,7 @@ static inline __attribute__((always_inline)) void finish(const struct mls_dot16_
                                .high = _mm512_set1_ps(tile->high),
                                .last_mask = first_lanes(tile->n_cols - (vectors - 1) * LANES)};
     const size_t rows = tile->n_rows, y_stride = tile->y_stride;
+    const uint16_t *added = tile->added;
     float *before = tile->sums;
     UNROLL
     for (size_t r = 0; r < n_rows; r++) {
@@ -132,9 +139,14 @@ static inline __attribute__((always_inline)) void finish(const struct mls_dot16_
                 _mm512_storeu_ps(at, value);
                 continue;
             }
+            const size_t to = (row + r) * y_stride + v * LANES;
+            const __mmask16 mask = v + 1 < vectors ? 0xffff : out.last_mask;
             value = _mm512_fmadd_ps(value, row_scale, bias);
+            if (added)
+                value = _mm512_add_ps(rounded(value),
+                                      _mm512_cvtph_ps(_mm256_maskz_loadu_epi16(mask, added + to)));
             value = _mm512_min_ps(_mm512_max_ps(value, out.low), out.high);
-            store(tile, (row + r) * y_stride + v * LANES, v + 1 < vectors ? 0xffff : out.last_mask, value);
+            store(tile, to, mask, value);
         }
     }
 }

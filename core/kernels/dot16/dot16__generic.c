@@ -54,9 +54,11 @@ static int32_t dot(const struct mls_dot16_tile *tile, size_t row, size_t col)
 static void finish(const struct mls_dot16_tile *tile, size_t row, size_t col, float sum)
 {
     float value = fmaf(sum, tile->row_scales[row], tile->bias[row]);
+    size_t at = row * tile->y_stride + col;
+    if (tile->added)
+        value = mls_fp16_to_fp32(mls_fp32_to_fp16(value)) + mls_fp16_to_fp32(tile->added[at]);
     value = value > tile->low ? value : tile->low;
     value = value < tile->high ? value : tile->high;
-    size_t at = row * tile->y_stride + col;
     if (tile->fp16)
         ((uint16_t *)tile->y)[at] = mls_fp32_to_fp16(value);
     else

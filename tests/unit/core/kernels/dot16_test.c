@@ -114,7 +114,11 @@ static void check_tile(const struct mls_kernels *kernels, bool first, bool last,
     void *y[2] = {malloc(bytes), malloc(bytes)};
     memset(y[0], 0x55, bytes);
     memset(y[1], 0x55, bytes);
+    uint16_t *added = malloc(n * sizeof *added);
+    for (size_t i = 0; i < n; i++)
+        added[i] = mls_fp32_to_fp16((float)draw(0, 100) / 16);
     struct mls_dot16_tile tile = {.n_pairs = n_pairs,
+                                  .added = fp16 && draw(0, 1) ? added : NULL,
                                   .a = a,
                                   .b = b,
                                   .vectors = vectors,
@@ -136,7 +140,8 @@ static void check_tile(const struct mls_kernels *kernels, bool first, bool last,
     }
     assert_memory_equal(y[0], y[1], bytes);
     assert_memory_equal(sums[0], sums[1], MLS_DOT16_ROWS * width * sizeof(float));
-    free(a), free(b), free(row_scales), free(bias), free(sums[0]), free(sums[1]), free(y[0]), free(y[1]);
+    free(a), free(b), free(row_scales), free(bias), free(sums[0]), free(sums[1]), free(added), free(y[0]),
+        free(y[1]);
 }
 
 static void tiles_as_generic(void **state)
@@ -161,7 +166,9 @@ static struct packed pack(const float *weights, size_t m, size_t k)
     packed.matrix.term_scales = malloc(k * sizeof(float));
     packed.matrix.row_scales = malloc(rows * sizeof(float));
     packed.matrix.panels = malloc(rows * mls_dot16_pairs(k) * 2 * sizeof(int16_t));
-    assert_true(mls_dot16_pack(weights, &packed.matrix));
+    float *scratch = malloc(mls_dot16_scratch_floats(k) * sizeof *scratch);
+    assert_true(mls_dot16_pack(weights, scratch, &packed.matrix));
+    free(scratch);
     for (size_t i = 0; i < m; i++)
         packed.bias[i] = (float)i / 8 - 1;
     return packed;
@@ -263,17 +270,17 @@ static void channels_of_different_size(void **state)
 static void weights_that_are_not_finite_are_refused(void **state)
 {
     (void)state;
-    float weights[16] = {0}, terms[16], rows[8];
+    float weights[16] = {0}, terms[16], rows[8], scratch[128];
     int16_t panels[8 * 16];
     struct mls_dot16_matrix matrix = {
         .m = 1, .k = 16, .term_scales = terms, .row_scales = rows, .panels = panels};
-    assert_true(mls_dot16_pack(weights, &matrix));
+    assert_true(mls_dot16_pack(weights, scratch, &matrix));
     weights[3] = NAN;
-    assert_false(mls_dot16_pack(weights, &matrix));
+    assert_false(mls_dot16_pack(weights, scratch, &matrix));
     weights[3] = INFINITY;
-    assert_false(mls_dot16_pack(weights, &matrix));
+    assert_false(mls_dot16_pack(weights, scratch, &matrix));
     weights[3] = 1e30f;
-    assert_false(mls_dot16_pack(weights, &matrix));
+    assert_false(mls_dot16_pack(weights, scratch, &matrix));
 }
 
 int main(void)

@@ -58,23 +58,24 @@ static void pack(struct example *e, bool integers)
     size_t products = (conv->m + 2) * (conv->m + 2), channels = conv->in_channels;
     size_t rows = mls_dot16_rows(conv->out_channels);
     e->floats = calloc(rows * products * channels, sizeof(float));
+    float *all = malloc(products * conv->out_channels * channels * sizeof *all);
+    float scratch[2 * 128];
+    for (size_t i = 0; i < conv->out_channels * channels; i++)
+        mls_winograd_weights(conv->m, e->weights + i * 9, all + i, conv->out_channels * channels);
     for (size_t p = 0; p < products; p++) {
-        float *matrix = malloc(conv->out_channels * channels * sizeof *matrix);
+        float *matrix = all + p * conv->out_channels * channels;
         for (size_t r = 0; r < conv->out_channels; r++)
-            for (size_t c = 0; c < channels; c++) {
-                float weight = mls_winograd_weight(conv->m, e->weights + (r * channels + c) * 9, p);
-                matrix[r * channels + c] = weight;
-                e->floats[((r / 8 * products + p) * channels + c) * 8 + r % 8] = weight;
-            }
+            for (size_t c = 0; c < channels; c++)
+                e->floats[((r / 8 * products + p) * channels + c) * 8 + r % 8] = matrix[r * channels + c];
         if (integers) {
             e->matrices[p] = (struct mls_dot16_matrix){.m = conv->out_channels, .k = channels};
             e->matrices[p].term_scales = malloc(channels * sizeof(float));
             e->matrices[p].row_scales = malloc(rows * sizeof(float));
             e->matrices[p].panels = malloc(rows * mls_dot16_pairs(channels) * 2 * sizeof(int16_t));
-            assert_true(mls_dot16_pack(matrix, &e->matrices[p]));
+            assert_true(mls_dot16_pack(matrix, scratch, &e->matrices[p]));
         }
-        free(matrix);
     }
+    free(all);
     conv->floats = integers ? NULL : e->floats;
 }
 
