@@ -61,6 +61,8 @@ enum mls_op_flags {
     MLS_OP_ALIAS_STATE = 1u << 7, /* read_state, write_state: the executor hands state memory as `data` */
     MLS_OP_TYPE_ONLY =
         1u << 9, /* outputs tell of the inputs' types, not of their content: known once these are */
+    MLS_OP_SCALAR_DECLARED =
+        1u << 10,             /* coremltools declares a scalar where only an unbroadcast operand is one */
     MLS_OP_EPILOGUE = 1u << 8 /* `run` applies call->fused to output 0, if it is of floats; never with VIEW or
                                  INPLACE */
 };

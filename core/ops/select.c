@@ -66,7 +66,7 @@ static enum mls_status run_select(struct mls_op_call *call, struct mls_op_env *e
 static const struct mls_op_row rows[] = {
     {.name = "select",
      .since = 5,
-     .flags = MLS_OP_INPLACE,
+     .flags = MLS_OP_INPLACE | MLS_OP_SCALAR_DECLARED,
      .params = {[CONDITION] = {"cond", MLS_T_BOOL, 0, 0},
                 [A] = {"a", MLS_T_FLOAT | MLS_T_I32 | MLS_T_BOOL, 0, 'T'},
                 [B] = {"b", MLS_T_FLOAT | MLS_T_I32 | MLS_T_BOOL, 0, 'T'}},

@@ -183,6 +183,7 @@ static enum mls_status check_declared(struct builder *builder, const struct op_w
         const struct mls_type *found = &work->call.outputs[i]->type;
         bool same = declared.kind == found->kind && declared.dtype == found->dtype;
         bool ranked = declared.rank <= MLS_RANK_MAX && found->rank <= MLS_RANK_MAX;
+        ranked = ranked && !(declared.rank == 0 && work->row->flags & MLS_OP_SCALAR_DECLARED);
         same = same && (!ranked || declared.rank == found->rank);
         for (unsigned j = 0; same && ranked && j < declared.rank; j++)
             same = declared.dims[j] < 0 || found->dims[j] < 0 || declared.dims[j] == found->dims[j];
