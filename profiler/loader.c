@@ -201,6 +201,7 @@ static enum mls_status make_plan(struct mls_loader *loader, const struct mls_pro
                                             .cpu_capped = options->cpu_capped,
                                             .cpu = options->cpu,
                                             .precision = options->precision,
+                                            .weights = options->weights,
                                             .no_fusion = options->no_fusion,
                                             .random_seed = options->random_seed,
                                             .max_memory_bytes = options->max_memory_bytes,

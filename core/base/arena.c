@@ -10,15 +10,20 @@
 
 enum { CHUNK_BYTES = 64 * 1024, ALIGN_MAX = 4096 };
 
+/* Of memory in large pages: address space is taken in these steps, memory only as it is touched. */
+enum { LARGE_PAGE_BYTES = 2 << 20, LARGE_CHUNK_BYTES = 16 * LARGE_PAGE_BYTES, LARGE_ALIGN = 64 };
+
 struct chunk {
     struct chunk *next;
     size_t size_bytes;
     size_t used_bytes;
     unsigned char *data;
+    bool large; /* in large pages */
 };
 
 struct mls_arena {
     struct chunk *chunks; /* the one in use first */
+    struct chunk *large;  /* the same, in large pages */
     size_t limit_bytes;
     size_t used_bytes;
     bool secret;
@@ -45,7 +50,8 @@ struct mls_arena *mls_arena_create_beside(const struct mls_arena *other)
     return other->secret ? mls_arena_create_secret(0) : mls_arena_create(0);
 }
 
-/* Zeroed memory of a chunk. calloc gives large blocks as fresh zero pages, so that untouched memory costs nothing. */
+/* Zeroed memory of a chunk. calloc gives large blocks as fresh zero pages, so that untouched memory costs
+ * nothing. */
 static unsigned char *take_pages(const struct mls_arena *arena, size_t size_bytes)
 {
     if (!arena->secret)
@@ -58,25 +64,53 @@ static unsigned char *take_pages(const struct mls_arena *arena, size_t size_byte
     return pages;
 }
 
+/* The same, aligned to large pages, which the system is asked for. */
+static unsigned char *take_large_pages(const struct mls_arena *arena, size_t size_bytes)
+{
+    size_t total;
+    if (!mls_add_size(size_bytes, LARGE_PAGE_BYTES, &total))
+        return NULL;
+    unsigned char *start = mmap(NULL, total, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (start == MAP_FAILED)
+        return NULL;
+    size_t before = (size_t)(-(uintptr_t)start & (LARGE_PAGE_BYTES - 1));
+    if (before)
+        munmap(start, before);
+    munmap(start + before + size_bytes, LARGE_PAGE_BYTES - before);
+    madvise(start + before, size_bytes, MADV_HUGEPAGE);
+    if (arena->secret) {
+        madvise(start + before, size_bytes, MADV_DONTDUMP);
+        mlock2(start + before, size_bytes, MLOCK_ONFAULT); /* as far as the limit allows */
+    }
+    return start + before;
+}
+
 static void give_pages(const struct mls_arena *arena, struct chunk *chunk)
 {
-    if (!arena->secret) {
+    if (!arena->secret && !chunk->large) {
         free(chunk->data);
         return;
     }
-    explicit_bzero(chunk->data, chunk->used_bytes);
+    if (arena->secret)
+        explicit_bzero(chunk->data, chunk->used_bytes);
     munmap(chunk->data, chunk->size_bytes);
+}
+
+static void give_chunks(const struct mls_arena *arena, struct chunk *chunk)
+{
+    for (struct chunk *next; chunk; chunk = next) {
+        next = chunk->next;
+        give_pages(arena, chunk);
+        free(chunk);
+    }
 }
 
 void mls_arena_free(struct mls_arena *arena)
 {
     if (!arena)
         return;
-    for (struct chunk *chunk = arena->chunks, *next; chunk; chunk = next) {
-        next = chunk->next;
-        give_pages(arena, chunk);
-        free(chunk);
-    }
+    give_chunks(arena, arena->chunks);
+    give_chunks(arena, arena->large);
     free(arena);
 }
 
@@ -128,6 +162,43 @@ void *mls_arena_alloc(struct mls_arena *arena, size_t size_bytes, size_t align)
     if (memory)
         arena->used_bytes += size_bytes;
     return memory;
+}
+
+static struct chunk *add_large_chunk(struct mls_arena *arena, size_t size_bytes)
+{
+    struct chunk *chunk = calloc(1, sizeof *chunk);
+    size_t wanted = size_bytes > LARGE_CHUNK_BYTES ? size_bytes : LARGE_CHUNK_BYTES;
+    if (!chunk || !mls_align_up(wanted, LARGE_PAGE_BYTES, &wanted)) {
+        free(chunk);
+        return NULL;
+    }
+    *chunk = (struct chunk){.next = arena->large, .size_bytes = wanted, .large = true};
+    chunk->data = take_large_pages(arena, wanted);
+    if (!chunk->data) {
+        free(chunk);
+        return NULL;
+    }
+    arena->large = chunk;
+    return chunk;
+}
+
+void *mls_arena_alloc_large(struct mls_arena *arena, size_t size_bytes)
+{
+    if (size_bytes > arena->limit_bytes - arena->used_bytes)
+        return NULL;
+    void *memory = arena->large ? take(arena->large, size_bytes, LARGE_ALIGN) : NULL;
+    if (!memory) {
+        struct chunk *chunk = add_large_chunk(arena, size_bytes);
+        memory = chunk ? take(chunk, size_bytes, LARGE_ALIGN) : NULL;
+    }
+    if (memory)
+        arena->used_bytes += size_bytes;
+    return memory;
+}
+
+bool mls_arena_is_secret(const struct mls_arena *arena)
+{
+    return arena->secret;
 }
 
 void *mls_arena_array(struct mls_arena *arena, size_t n, size_t size_bytes, size_t align)

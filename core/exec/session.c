@@ -51,10 +51,11 @@ static bool make_shared(struct plan_shared *shared)
     if (!shared->arena)
         return false;
     shared->rows = MLS_NEW_ARRAY(shared->arena, program->n_ops, const struct mls_op_row *);
-    shared->packed = MLS_NEW_ARRAY(shared->arena, program->n_ops, struct plan_packed);
+    shared->packed = MLS_NEW_ARRAY(shared->arena, (size_t)program->n_ops * MLS_PACK_KINDS, struct plan_packed);
+    shared->coded = MLS_NEW_ARRAY(shared->arena, program->n_values, const struct mls_coded *);
     shared->folded = MLS_NEW_ARRAY(shared->arena, program->n_values, const void *);
     shared->folded_types = MLS_NEW_ARRAY(shared->arena, program->n_values, struct mls_type);
-    return shared->rows && shared->packed && shared->folded && shared->folded_types && count_weights(shared);
+    return shared->rows && shared->packed && shared->coded && shared->folded && shared->folded_types && count_weights(shared);
 }
 
 static uint32_t choose_threads(const struct mls_session_options *options)
@@ -81,6 +82,7 @@ enum mls_status mls_session_create(const struct mls_model *model, const struct m
     shared->model = model;
     shared->precision = chosen->precision;
     shared->quick = chosen->reshape == MLS_RESHAPE_FREQUENT;
+    shared->weights = chosen->weights;
     shared->no_fusion = chosen->no_fusion || shared->quick;
     shared->progress = chosen->progress;
     shared->max_memory_bytes = chosen->max_memory_bytes ? chosen->max_memory_bytes : default_memory_limit();

@@ -3,6 +3,7 @@
 
 #include "base/checked.h"
 #include "kernels/lut/lut.h"
+#include "ops/coded.h"
 #include "ops/copy.h"
 #include "ops/op_family.h"
 #include "ops/scaling.h"
@@ -151,6 +152,13 @@ static enum mls_status run_flat(struct mls_op_call *call, struct mls_op_env *env
     return MLS_OK;
 }
 
+static bool code_flat(const struct mls_op_call *call, struct mls_arena *arena, struct mls_coded *ret_coded)
+{
+    const struct mls_tensor *lut = mls_op_in(call, LUT);
+    return mls_code_palette(&mls_op_out(call, 0)->type, mls_op_in(call, INDICES)->data,
+                            index_bits(lut->type.dims[0]), lut, 1, arena, ret_coded);
+}
+
 /* ---- Opset 8: tables by blocks, and vectors ---- */
 
 /* Checks what both operations share; `dense` is the type of the indices' dense form. */
@@ -223,6 +231,19 @@ static enum mls_status run_blocks(struct mls_op_call *call, struct mls_op_env *e
     run_dense(&palette, mls_type_elems(indices), mls_op_out(call, 0), env->pool);
     call->kernel = palette.n_vector > 1 ? "lut_to_dense_vector" : "lut_to_dense";
     return MLS_OK;
+}
+
+static bool code_blocks(const struct mls_op_call *call, struct mls_arena *arena, struct mls_coded *ret_coded)
+{
+    const struct mls_tensor *indices = mls_op_in(call, INDICES), *lut = mls_op_in(call, LUT);
+    unsigned rank = indices->type.rank;
+    if (lut->type.dims[rank + 1] != 1)
+        return false;
+    for (unsigned i = 1; i < rank; i++) /* tables for blocks of rows only */
+        if (lut->type.dims[i] != 1)
+            return false;
+    return mls_code_palette(&indices->type, indices->data, mls_dtype_bits(indices->type.dtype), lut,
+                            lut->type.dims[0], arena, ret_coded);
 }
 
 /* ---- Sparse indices ---- */
@@ -328,6 +349,7 @@ static const struct mls_op_row rows[] = {
                 [LUT] = {"lut", T_LUT, MLS_PARAM_CONST, 0},
                 [SHAPE] = {"shape", MLS_DTYPE_BIT(MLS_UINT32), MLS_PARAM_CONST, 0}},
      .infer = infer_flat,
+     .code = code_flat,
      .run = run_flat},
     {.name = "constexpr_lut_to_dense",
      .since = 8,
@@ -336,6 +358,7 @@ static const struct mls_op_row rows[] = {
                 [LUT] = {"lut", T_LUT, MLS_PARAM_CONST, 0},
                 [VECTOR_AXIS] = AXIS_PARAM},
      .infer = infer_blocks,
+     .code = code_blocks,
      .run = run_blocks},
     {.name = "constexpr_lut_to_sparse",
      .since = 8,

@@ -1,5 +1,6 @@
 /* constexpr_scale.c: quantized constants: small integers with scales and offsets by channel or block. */
 #include "kernels/lut/lut.h"
+#include "ops/coded.h"
 #include "ops/copy.h"
 #include "ops/op_family.h"
 #include "ops/scaling.h"
@@ -44,6 +45,20 @@ static enum mls_status run_affine(struct mls_op_call *call, struct mls_op_env *e
     mls_scaling_dequantize(&scaling, env->pool);
     call->kernel = "affine_dequantize";
     return MLS_OK;
+}
+
+static bool code_affine(const struct mls_op_call *call, struct mls_arena *arena, struct mls_coded *ret_coded)
+{
+    const struct mls_tensor *data = mls_op_in(call, A_DATA), *scale = mls_op_in(call, A_SCALE);
+    struct mls_type shape = data->type;
+    unsigned axis = 0;
+    bool whole = mls_type_elems(&scale->type) == 1;
+    if (data->type.rank > MLS_RANK_MAX ||
+        (!whole && !mls_op_axis(mls_op_int(call, A_AXIS, 0), data->type.rank, &axis)))
+        return false;
+    for (unsigned i = 0; i < shape.rank; i++)
+        shape.dims[i] = i == axis && !whole ? shape.dims[i] : 1;
+    return mls_code_scaled(data, &shape, scale, mls_op_in(call, A_ZERO_POINT), arena, ret_coded);
 }
 
 /* ---- constexpr_blockwise_shift_scale ---- */
@@ -112,6 +127,14 @@ static enum mls_status run_blockwise(struct mls_op_call *call, struct mls_op_env
     return MLS_OK;
 }
 
+static bool code_blockwise(const struct mls_op_call *call, struct mls_arena *arena,
+                           struct mls_coded *ret_coded)
+{
+    const struct mls_tensor *scale = mls_op_in(call, B_SCALE);
+    return mls_code_scaled(mls_op_in(call, B_DATA), &scale->type, scale, mls_op_in(call, B_OFFSET), arena,
+                           ret_coded);
+}
+
 /* ---- constexpr_sparse_blockwise_shift_scale ---- */
 
 static enum mls_status infer_sparse(const struct mls_op_call *call, struct mls_error *reterr)
@@ -170,6 +193,7 @@ static const struct mls_op_row rows[] = {
                 [A_AXIS] = {"axis", MLS_T_I32, MLS_PARAM_CONST, 0}},
      .infer = infer_affine,
      .scratch_bytes = scratch_affine,
+     .code = code_affine,
      .run = run_affine},
     {.name = "constexpr_blockwise_shift_scale",
      .since = 8,
@@ -177,6 +201,7 @@ static const struct mls_op_row rows[] = {
      .params = {[B_DATA] = {"data", MLS_T_QUANTIZED, MLS_PARAM_CONST, 0}, SCALE_PARAMS(B_SCALE, B_OFFSET)},
      .infer = infer_blockwise,
      .scratch_bytes = scratch_blockwise,
+     .code = code_blockwise,
      .run = run_blockwise},
     {.name = "constexpr_sparse_blockwise_shift_scale",
      .since = 8,

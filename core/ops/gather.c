@@ -4,6 +4,8 @@
  */
 #include <string.h>
 
+#include "kernels/convert/convert.h"
+#include "kernels/matvec/matvec.h"
 #include "ops/copy.h"
 #include "ops/indices.h"
 #include "ops/op_family.h"
@@ -144,6 +146,58 @@ static void gather_rows(void *context, size_t task, uint32_t thread)
     }
 }
 
+/* Rows of a compressed table, decoded as they are picked. */
+struct coded_job {
+    const struct mls_kernels *kernels;
+    const struct mls_coded *table;
+    struct gather_job rows;
+    float *scratch; /* a row for each thread */
+};
+
+static void gather_coded(void *context, size_t row, uint32_t thread)
+{
+    struct coded_job *job = context;
+    size_t k = job->table->k;
+    int64_t index = pick(job->rows.indices, (int64_t)row, job->rows.n, job->rows.rule);
+    if (index < 0) {
+        __atomic_store_n(&job->rows.bad, (int64_t)row, __ATOMIC_RELAXED);
+        return;
+    }
+    float *values = job->scratch + thread * k;
+    mls_coded_row(job->kernels, job->table, (size_t)index, values);
+    job->kernels->convert->fp32_to_fp16(values, (uint16_t *)(void *)job->rows.out + row * k, k);
+}
+
+/* Rows of a matrix are decoded; along other axes the table is needed as a whole. */
+static bool gathers_rows(const struct mls_op_call *call)
+{
+    const struct mls_type *x = &mls_op_in(call, X)->type;
+    unsigned axis;
+    return mls_op_axis(mls_op_int(call, AXIS, 0), x->rank, &axis) && !axis &&
+           !batch_dims_of(call, BATCH_DIMS);
+}
+
+static enum mls_status pack_gather(const struct mls_op_call *call, struct mls_op_env *env,
+                                   struct mls_arena *arena, const void **ret_packed, size_t *ret_packed_bytes)
+{
+    const struct mls_tensor *x = mls_op_in(call, X);
+    if (!x->coded || gathers_rows(call))
+        return MLS_OK;
+    size_t bytes = mls_type_bytes(&x->type);
+    uint16_t *table = bytes != SIZE_MAX ? mls_arena_alloc(arena, bytes, 64) : NULL;
+    if (!table || !mls_coded_expand(env->kernels, env->pool, x->coded, table))
+        return mls_op_fail(call, env->error, MLS_ERR_MEMORY, "no memory for its table");
+    *ret_packed = table;
+    *ret_packed_bytes = bytes;
+    return MLS_OK;
+}
+
+static size_t scratch_gather(const struct mls_op_call *call, const struct mls_op_env *env)
+{
+    const struct mls_tensor *x = mls_op_in(call, X);
+    return x->coded && !call->packed ? x->coded->k * sizeof(float) * mls_pool_threads(env->pool) : 0;
+}
+
 static enum mls_status run_gather(struct mls_op_call *call, struct mls_op_env *env)
 {
     const struct mls_tensor *x = mls_op_in(call, X), *indices = mls_op_in(call, INDICES);
@@ -152,7 +206,7 @@ static enum mls_status run_gather(struct mls_op_call *call, struct mls_op_env *e
     mls_op_axis(mls_op_int(call, AXIS, 0), x->type.rank, &axis);
     struct gather_job job = {.indices = indices,
                              .rule = mls_index_rule(call, VALIDATE),
-                             .x = x->data,
+                             .x = x->coded ? call->packed : x->data,
                              .out = out->data,
                              .n_middle = mls_dims_product(&x->type, batch, axis),
                              .n = x->type.dims[axis],
@@ -167,6 +221,13 @@ static enum mls_status run_gather(struct mls_op_call *call, struct mls_op_env *e
     if ((size_t)job.n_rows * job.row_bytes != mls_type_bytes(&out->type) ||
         !same_dims(&x->type, &indices->type, batch))
         return mls_op_fail(call, env->error, MLS_ERR_RUN_SHAPE, "x and indices are not as planned");
+    if (x->coded && !call->packed) {
+        struct coded_job coded = {
+            .kernels = env->kernels, .table = x->coded, .rows = job, .scratch = call->scratch};
+        mls_pool_for(env->pool, (size_t)job.n_rows, gather_coded, &coded);
+        call->kernel = "gather_coded_rows";
+        return coded.rows.bad < 0 ? MLS_OK : mls_index_fail(call, indices, coded.rows.bad, job.n, env->error);
+    }
     job.rows_per_task = job.row_bytes >= TASK_BYTES ? 1 : (int64_t)(TASK_BYTES / job.row_bytes);
     mls_pool_for(env->pool, (size_t)((job.n_rows - 1) / job.rows_per_task + 1), gather_rows, &job);
     return job.bad < 0 ? MLS_OK : mls_index_fail(call, indices, job.bad, job.n, env->error);
@@ -294,12 +355,20 @@ static enum mls_status run_gather_nd(struct mls_op_call *call, struct mls_op_env
     {                                                        \
         name, types, MLS_PARAM_CONST | MLS_PARAM_OPTIONAL, 0 \
     }
-#define GATHER(op, opset, types, index_types, ...)                                                         \
-    {                                                                                                      \
-        .name = #op, .since = (opset),                                                                     \
-        .params = {[X] = {"x", (types), 0, 0}, [INDICES] = {"indices", (index_types), 0, 0}, __VA_ARGS__}, \
-        .infer = infer_##op, .run = run_##op                                                               \
+#define GATHER(op, opset, types, index_types, ...)               \
+    {                                                            \
+        .name = #op, .since = (opset),                           \
+        .params = {[X] = {"x", (types), X_FLAGS_##op, 0},        \
+                   [INDICES] = {"indices", (index_types), 0, 0}, \
+                   __VA_ARGS__},                                 \
+        .infer = infer_##op, MORE_##op.run = run_##op            \
     }
+#define X_FLAGS_gather MLS_PARAM_CODED
+#define X_FLAGS_gather_along_axis 0
+#define X_FLAGS_gather_nd 0
+#define MORE_gather .pack = pack_gather, .scratch_bytes = scratch_gather,
+#define MORE_gather_along_axis
+#define MORE_gather_nd
 #define WITH_AXIS OPTION("axis", MLS_T_I32)
 #define WITH_BATCH OPTION("batch_dims", MLS_T_I32)
 #define WITH_VALIDATE OPTION("validate_indices", MLS_T_BOOL)

@@ -34,7 +34,8 @@ enum mls_op_param_flags {
     MLS_PARAM_CONST = 1u << 1,    /* must be known at load */
     MLS_PARAM_VARIADIC = 1u << 2, /* one or more values ("values" of concat) */
     MLS_PARAM_LIST = 1u << 3,     /* takes a list, not a tensor */
-    MLS_PARAM_STATE = 1u << 4     /* takes a state */
+    MLS_PARAM_STATE = 1u << 4,    /* takes a state */
+    MLS_PARAM_CODED = 1u << 5 /* takes a constant without data, in its compressed form (mls_tensor.coded) */
 };
 
 /* A parameter of an operation. `domain`: parameters with the same letter must have the same element type; 0:
@@ -79,6 +80,9 @@ struct mls_arg {
 
 struct mls_epilogue;
 struct mls_fused_op;
+struct mls_coded;
+
+enum { MLS_PACK_KINDS = 2 };
 
 /* One use of an operation. The same struct serves inference, cost, packing and running. */
 struct mls_op_call {
@@ -100,8 +104,9 @@ struct mls_op_env {
     bool exact; /* packing: high precision was asked for, nothing is to be traded for speed */
     const struct mls_kernels *kernels;
     struct mls_pool *pool;
-    struct mls_heap *heap;  /* for values of unplanned size: outputs of ALLOCATES rows, lists */
-    uint64_t *random_state; /* of this run; seeded reproducibly */
+    struct mls_heap *heap;    /* for values of unplanned size: outputs of ALLOCATES rows, lists */
+    enum mls_weights weights; /* while packing: how compressed constants are used */
+    uint64_t *random_state;   /* of this run; seeded reproducibly */
     struct mls_error *error;
 };
 
@@ -129,11 +134,20 @@ struct mls_op_row {
 
     /*
      * Makes another layout of constant operands, once for a session, with memory from `arena` (lives as long
-     * as the session). May leave *ret_packed NULL: not needed. Depends on constant operands only; the
-     * shape of the others may tell what is best, but what was packed serves every shape.
+     * as the session). May leave *ret_packed NULL: not needed. The shape of the others may tell what is
+     * best, but what was packed serves every shape; it is kept apart for each pack_kind.
      */
     enum mls_status (*pack)(const struct mls_op_call *call, struct mls_op_env *env, struct mls_arena *arena,
                             const void **ret_packed, size_t *ret_packed_bytes);
+
+    /* Which of MLS_PACK_KINDS layouts of its constants this use wants, by its shapes. Absent: 0. */
+    uint32_t (*pack_kind)(const struct mls_op_call *call);
+
+    /*
+     * CONSTEXPR rows: describes the result in its stored form, for kernels that take it so; memory from
+     * `arena` where something has to be made. False: it can only be computed. Absent: the same.
+     */
+    bool (*code)(const struct mls_op_call *call, struct mls_arena *arena, struct mls_coded *ret_coded);
 
     /*
      * Says how to do this operation in place on ranges of parameter `param`, which has the type of output 0,

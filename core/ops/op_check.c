@@ -67,7 +67,8 @@ static enum mls_status check_value(const struct mls_op_param *param, const struc
                            types_text(param->types, allowed, sizeof allowed));
     }
     bool needs_data = value->type.kind == MLS_KIND_TENSOR && mls_type_elems(&value->type) != 0;
-    if ((param->flags & MLS_PARAM_CONST) && needs_data && !value->data)
+    bool known = value->data || (value->coded && param->flags & MLS_PARAM_CODED);
+    if ((param->flags & MLS_PARAM_CONST) && needs_data && !known)
         return mls_op_fail(call, reterr, MLS_ERR_OP_ARGUMENT,
                            "parameter \"%s\" must be a constant, but it is computed", param->name);
     return MLS_OK;

@@ -36,7 +36,7 @@ static enum mls_status pack_side(const struct mls_op_call *call, struct mls_op_e
     size_t elems = mls_gemm_packed_elems(env->kernels->gemm, side, extent, k);
     struct mls_product_packed *packed = MLS_NEW(arena, struct mls_product_packed);
     uint8_t *panels =
-        mls_mul_size(elems * elem_bytes, n_matrices, &bytes) ? mls_arena_alloc(arena, bytes, 64) : NULL;
+        mls_mul_size(elems * elem_bytes, n_matrices, &bytes) ? mls_arena_alloc_large(arena, bytes) : NULL;
     if (!packed || !panels)
         return mls_op_fail(call, env->error, MLS_ERR_MEMORY, "no memory for its packed weights");
     for (size_t i = 0; i < n_matrices; i++)
@@ -72,7 +72,7 @@ static enum mls_status pack_fixed(const struct mls_op_call *call, struct mls_op_
 {
     size_t bytes = mls_fixed_bytes(env->kernels->fixed, extent, k);
     struct mls_product_packed *packed = MLS_NEW(arena, struct mls_product_packed);
-    void *columns = bytes != SIZE_MAX ? mls_arena_alloc(arena, bytes, 64) : NULL;
+    void *columns = bytes != SIZE_MAX ? mls_arena_alloc_large(arena, bytes) : NULL;
     if (!packed || !columns)
         return mls_op_fail(call, env->error, MLS_ERR_MEMORY, "no memory for its packed weights");
     if (!mls_fixed_pack(env->kernels, env->pool, source, extent, k, columns))

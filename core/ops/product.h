@@ -16,6 +16,8 @@ struct mls_product_packed {
     enum mls_dtype dtype;
     const void *elems;
     size_t matrix_elems;
+    const struct mls_coded
+        *coded; /* weights as they are stored, for mls_matvec; then the rest says nothing */
 };
 
 bool mls_product_is_float(const struct mls_type *type);

@@ -316,6 +316,8 @@ static enum mls_status plan_op(struct builder *builder, mls_op_id op_id)
     if (!status)
         status = infer(builder, &work);
     if (!status)
+        status = plan_keep_coded(builder, &work, &done);
+    if (!status && !done)
         status = plan_fold(builder, &work, &done);
     if (!status && !done)
         status = plan_fuse(builder, &work, &done);
@@ -445,6 +447,8 @@ static enum mls_status finish(struct builder *builder)
 {
     struct mls_plan *plan = builder->plan;
     mls_progress_at(builder->shared->progress, MLS_STAGE_PLAN, 0, 1);
+    if (!builder->shared->no_fusion)
+        plan_alias_states(plan, (uint32_t)builder->shared->interface->n_states);
     plan_share_memory(plan);
     if (!plan_find_releases(plan) || !plan_place(plan, builder->shared->quick))
         return builder_out_of_memory(builder);
@@ -475,10 +479,11 @@ static bool make_tables(struct builder *builder, const struct mls_shape *shapes)
     plan->shapes = MLS_NEW_ARRAY(plan->arena, n_inputs, struct mls_shape);
     builder->live = calloc(program->n_ops ? program->n_ops : 1, sizeof *builder->live);
     builder->n_uses = calloc(program->n_values ? program->n_values : 1, sizeof *builder->n_uses);
+    builder->n_coded_uses = calloc(program->n_values ? program->n_values : 1, sizeof *builder->n_coded_uses);
     builder->slot_of_value =
         malloc((program->n_values ? program->n_values : 1) * sizeof *builder->slot_of_value);
     if (!plan->slots || !plan->steps || !plan->infos || !plan->shapes || !builder->live || !builder->n_uses ||
-        !builder->slot_of_value)
+        !builder->n_coded_uses || !builder->slot_of_value)
         return false;
     memset(builder->slot_of_value, 0xff, program->n_values * sizeof *builder->slot_of_value);
     if (n_inputs)
@@ -533,6 +538,7 @@ enum mls_status plan_build(struct plan_shared *shared, const struct mls_shape *s
         status = finish(&builder);
     free(builder.live);
     free(builder.n_uses);
+    free(builder.n_coded_uses);
     free(builder.slot_of_value);
     if (status)
         plan_free(builder.plan);

@@ -23,8 +23,9 @@ struct builder {
     struct plan_shared *shared;
     struct mls_plan *plan;
     uint32_t *slot_of_value;
-    bool *live;       /* by op index: its results matter */
-    uint32_t *n_uses; /* by value index: by operations that matter, and as a block's output */
+    bool *live;             /* by op index: its results matter */
+    uint32_t *n_uses;       /* by value index: by operations that matter, and as a block's output */
+    uint32_t *n_coded_uses; /* by value index: those that take a compressed constant as it is */
     struct frame frames[MLS_LIMIT_BLOCK_DEPTH + 1];
     uint32_t depth;
     struct mls_error *error; /* never NULL */
@@ -86,6 +87,8 @@ enum mls_status plan_control(struct builder *builder, mls_op_id op);
 enum mls_status plan_fold(struct builder *builder, struct op_work *work, bool *ret_folded);
 /* plan_folded_before: takes the results of an earlier plan, where they do not depend on shapes. */
 bool plan_folded_before(struct builder *builder, mls_op_id op);
+/* plan_keep_coded: lets a compressed constant stand as it is stored, where all its users take it so. */
+enum mls_status plan_keep_coded(struct builder *builder, struct op_work *work, bool *ret_kept);
 /* plan_constant: fills a slot from the program's constant; false when out of memory. */
 bool plan_constant(struct builder *builder, uint32_t slot, mls_value_id value);
 /* plan_pack: the packed weights of an operation, made on first need. */

@@ -8,6 +8,7 @@
 #include "base/checked.h"
 #include "base/fp16.h"
 #include "base/limits.h"
+#include "kernels/matvec/matvec.h"
 
 enum { FOLD_ALWAYS_BYTES = 64 * 1024, WEIGHT_ALIGN = 64 };
 
@@ -88,7 +89,12 @@ static void release_weights(const struct builder *builder, const struct op_work 
         for (uint32_t j = 0; j < work->arguments[i].n; j++) {
             const struct plan_slot *slot = &builder->plan->slots[work->arguments[i].slots[j]];
             size_t bytes = mls_type_bytes(&slot->tensor.type);
-            if (slot->storage == PLAN_CONSTANT && bytes != SIZE_MAX && bytes >= FOLD_ALWAYS_BYTES)
+            const struct mls_coded *coded = slot->tensor.coded;
+            if (coded && mls_coded_code_bytes(coded) >= FOLD_ALWAYS_BYTES)
+                mls_package_done_with(builder->shared->model->package, coded->codes,
+                                      mls_coded_code_bytes(coded));
+            if (slot->storage == PLAN_CONSTANT && slot->tensor.data && bytes != SIZE_MAX &&
+                bytes >= FOLD_ALWAYS_BYTES)
                 mls_package_done_with(builder->shared->model->package, slot->tensor.data, bytes);
         }
     }
@@ -162,6 +168,40 @@ enum mls_status plan_fold(struct builder *builder, struct op_work *work, bool *r
     return MLS_OK;
 }
 
+static bool takes_coded(const struct builder *builder, const struct op_work *work)
+{
+    mls_value_id value = work->op->outputs[0];
+    bool shape_free;
+    size_t input_bytes;
+    return work->row->flags & MLS_OP_CONSTEXPR && work->row->code && work->call.n_outputs == 1 &&
+           builder->shared->weights != MLS_WEIGHTS_DENSE &&
+           builder->n_coded_uses[value.i] == builder->n_uses[value.i] &&
+           all_known(builder, work, &shape_free, &input_bytes) && shape_free;
+}
+
+enum mls_status plan_keep_coded(struct builder *builder, struct op_work *work, bool *ret_kept)
+{
+    struct plan_shared *shared = builder->shared;
+    *ret_kept = false;
+    if (!takes_coded(builder, work))
+        return MLS_OK;
+    const struct mls_coded **known = &shared->coded[work->op->outputs[0].i];
+    if (!*known) {
+        struct mls_coded *coded = MLS_NEW(shared->arena, struct mls_coded);
+        if (!coded)
+            return builder_out_of_memory(builder);
+        if (!work->row->code(&work->call, shared->arena, coded) || !mls_matvec_can(coded))
+            return MLS_OK;
+        *known = coded;
+    }
+    struct plan_slot *slot = &builder->plan->slots[work->outputs[0]];
+    slot->storage = PLAN_CONSTANT;
+    slot->shape_free = true;
+    slot->tensor.coded = *known;
+    *ret_kept = true;
+    return MLS_OK;
+}
+
 bool plan_folded_before(struct builder *builder, mls_op_id op_id)
 {
     const struct mls_op *op = &builder_program(builder)->ops[op_id.i];
@@ -197,7 +237,9 @@ static bool packs_for_session(const struct builder *builder, const struct op_wor
 enum mls_status plan_pack(struct builder *builder, struct op_work *work)
 {
     struct plan_shared *shared = builder->shared;
-    struct plan_packed *packed = &shared->packed[work->op - builder_program(builder)->ops];
+    size_t kind = work->row->pack_kind ? work->row->pack_kind(&work->call) : 0;
+    struct plan_packed *packed =
+        &shared->packed[(size_t)(work->op - builder_program(builder)->ops) * MLS_PACK_KINDS + kind];
     if (!work->row->pack || !packs_for_session(builder, work))
         return MLS_OK;
     if (!packed->done) {
@@ -206,6 +248,7 @@ enum mls_status plan_pack(struct builder *builder, struct op_work *work)
                                  .kernels = &shared->kernels,
                                  .pool = shared->pool,
                                  .heap = &heap,
+                                 .weights = shared->weights,
                                  .error = builder->error};
         mls_progress_at(shared->progress, MLS_STAGE_PREPARE, 0, 1);
         enum mls_status status =

@@ -3,6 +3,8 @@
 
 #include <stdlib.h>
 
+#include "ops/op_check.h"
+
 struct worklist {
     uint32_t *ops;
     size_t n;
@@ -29,8 +31,14 @@ static void mark_values(struct builder *builder, struct worklist *list, const ml
 static void mark_needs(struct builder *builder, struct worklist *list, const struct mls_op *op)
 {
     const struct mls_program *program = builder_program(builder);
-    for (uint32_t i = 0; i < op->n_arguments; i++)
+    const struct mls_op_row *row = builder->shared->rows[op - program->ops];
+    for (uint32_t i = 0; i < op->n_arguments; i++) {
+        int param = row ? mls_op_param_index(row, op->arguments[i].name) : -1;
+        bool coded = param >= 0 && row->params[param].flags & MLS_PARAM_CODED;
         mark_values(builder, list, op->arguments[i].values, op->arguments[i].n_values);
+        for (uint32_t j = 0; coded && j < op->arguments[i].n_values; j++)
+            builder->n_coded_uses[op->arguments[i].values[j].i]++;
+    }
     for (uint32_t i = 0; i < op->n_blocks; i++) {
         const struct mls_block *block = &program->blocks[op->blocks[i].i];
         mark_values(builder, list, block->outputs, block->n_outputs);

@@ -108,6 +108,7 @@ struct plan_shared {
     const struct mls_interface *interface;
     mls_function_id function;
     enum mls_precision precision;
+    enum mls_weights weights;
     bool no_fusion;
     bool quick; /* the first layout of memory that fits, without looking for a smaller one */
     uint64_t max_memory_bytes;
@@ -116,13 +117,14 @@ struct plan_shared {
     struct mls_arena *arena;        /* folded constants and packed weights: lives as long as the session */
     const struct mls_op_row **rows; /* by op index; NULL for operations of other functions */
     const void **folded; /* by value index: data of constants computed or converted at load, or NULL */
-    struct mls_type *folded_types; /* by value index: their types */
-    struct mls_type *settled;      /* by value index: types that the first plan found; of dtype NONE: none */
+    struct mls_type *folded_types;  /* by value index: their types */
+    struct mls_type *settled;       /* by value index: types that the first plan found; of dtype NONE: none */
+    const struct mls_coded **coded; /* by value index: constants that stay compressed, or NULL */
     struct plan_packed {
         bool done;
         const void *data;
         size_t bytes;
-    } * packed;             /* by op index */
+    } * packed;             /* [op index][MLS_PACK_KINDS] */
     uint64_t weights_bytes; /* constants that the function uses, as stored */
     uint64_t packed_bytes;  /* copies: packed, decompressed or converted */
     const struct mls_progress *progress;
@@ -146,6 +148,8 @@ enum mls_status plan_default_shapes(const struct plan_shared *shared, struct mls
 enum mls_status plan_check_shapes(const struct plan_shared *shared, const struct mls_shape *shapes,
                                   struct mls_error *reterr);
 
+/* plan_alias_states: reads and updates states where they lie, as far as that changes no value (states.c). */
+void plan_alias_states(struct mls_plan *plan, uint32_t n_states);
 /* plan_share_memory: lets outputs lie on inputs that end at their step, where the operation allows it
  * (liveness.c). */
 void plan_share_memory(struct mls_plan *plan);

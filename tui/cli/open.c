@@ -145,6 +145,16 @@ static enum mls_status read_execution(const struct arguments *arguments, struct 
         );
         return MLS_ERR_USAGE;
     }
+    static const char *const weights_names[] = {
+        [MLS_WEIGHTS_AUTO] = "auto", [MLS_WEIGHTS_DENSE] = "dense", [MLS_WEIGHTS_COMPRESSED] = "compressed"};
+    const char *weights = arguments_text(arguments, OPTION_WEIGHTS);
+    unsigned choice = 0;
+    while (weights && choice <= MLS_WEIGHTS_COMPRESSED && strcmp(weights, weights_names[choice]) != 0)
+        choice++;
+    if (choice > MLS_WEIGHTS_COMPRESSED)
+        return mls_fail(reterr, MLS_ERR_USAGE, "option --weights: '%s' is none of auto, dense, compressed",
+                        weights);
+    options->weights = (enum mls_weights)choice;
     const char *precision = arguments_text(arguments, OPTION_PRECISION);
     if (precision && !strcmp(precision, "high"))
         options->precision = MLS_PRECISION_HIGH;

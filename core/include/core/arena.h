@@ -24,6 +24,15 @@ void mls_arena_free(struct mls_arena *arena);
  * pointer. */
 void *mls_arena_alloc(struct mls_arena *arena, size_t size_bytes, size_t align);
 
+/*
+ * mls_arena_alloc_large: zeroed memory, aligned to 64 bytes, in large pages where the system has them: for what is
+ * filled and read as a whole, such as weights, whose reading would otherwise wait for page tables. NULL as above.
+ */
+void *mls_arena_alloc_large(struct mls_arena *arena, size_t size_bytes);
+
+/* mls_arena_is_secret: whether its memory is wiped when it is freed. */
+bool mls_arena_is_secret(const struct mls_arena *arena);
+
 /* mls_arena_array: n zeroed elements of size each, checked for overflow, or NULL. */
 void *mls_arena_array(struct mls_arena *arena, size_t n, size_t size_bytes, size_t align);
 

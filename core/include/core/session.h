@@ -18,6 +18,13 @@ enum mls_precision {
     MLS_PRECISION_HIGH      /* fp32 throughout, whatever the program declares */
 };
 
+/* How constants that are stored compressed are used. */
+enum mls_weights {
+    MLS_WEIGHTS_AUTO,       /* as they are stored where reading them is what takes the time: products of a few rows */
+    MLS_WEIGHTS_DENSE,      /* decompressed once, at load */
+    MLS_WEIGHTS_COMPRESSED  /* as they are stored wherever a kernel takes them so: the least memory */
+};
+
 /* How often the input shapes change: what a plan for a new shape may cost. */
 enum mls_reshape {
     MLS_RESHAPE_INFREQUENT, /* every plan fully optimised */
@@ -30,6 +37,7 @@ struct mls_session_options {
     bool cpu_capped;                    /* whether `cpu` holds a cap */
     enum mls_isa cpu;                   /* highest instruction set to use, when capped */
     enum mls_precision precision;
+    enum mls_weights weights;
     bool no_fusion;                     /* a step for each operation; the results are the same */
     enum mls_reshape reshape;
     uint32_t max_at_once;               /* predictions that run at once, others wait; 0: three */

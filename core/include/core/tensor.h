@@ -31,12 +31,14 @@ struct mls_type {
 };
 
 struct mls_list;
+struct mls_coded;
 
 /* A value: type and content. Contiguous, row-major, little-endian. Who owns `data` is said where the tensor is made. */
 struct mls_tensor {
     struct mls_type type;
     void *data;                    /* NULL: not known yet, or no elements */
     struct mls_list *list;         /* lists only */
+    const struct mls_coded *coded; /* a constant that is used as it is stored, compressed: then data is NULL */
     const struct mls_tensor *keys; /* dictionaries only: rank 1, dtype TEXT or INT64, borrowed */
 };
 
