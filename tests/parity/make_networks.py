@@ -14,14 +14,15 @@ folder = sys.argv[1]
 random = np.random.default_rng(5)
 
 
-def write(name, builder, inputs, outputs):
+def write(name, builder, inputs, outputs, images=()):
     path = os.path.join(folder, name)
     os.makedirs(os.path.join(path, "inputs"), exist_ok=True)
     with open(os.path.join(path, "model.mlmodel"), "wb") as file:
         file.write(builder.spec.SerializeToString())
     listed = []
     for i, (feature, value) in enumerate(inputs.items()):
-        np.save(os.path.join(path, "inputs", f"{i:02d}.npy"), value.astype(np.float32))
+        image = feature in images
+        np.save(os.path.join(path, "inputs", f"{i:02d}.npy"), value.astype(np.uint8 if image else np.float32))
         listed.append({"name": feature, "file": f"{i:02d}.npy"})
     with open(os.path.join(path, "inputs", "inputs.json"), "w") as file:
         json.dump({"inputs": listed}, file, indent=1)
@@ -112,6 +113,18 @@ def loop_with_jumps():
     write("loop_jumps", builder, {"x": x}, {"sum": np.array([12.0]), "n": np.array([7.0])})
 
 
+def preprocessed_image():
+    """Blue first, each channel with its bias: the format's own formula."""
+    pixels = random.integers(0, 256, (2, 3, 3))  # height, width, red-green-blue
+    builder = network({"image": np.zeros((3, 2, 3))}, ["y"])
+    builder.add_activation("linear", "LINEAR", "image", "y", [1, 0])
+    builder.set_pre_processing_parameters(
+        image_input_names=["image"], is_bgr=True, red_bias=1, green_bias=2, blue_bias=3, image_scale=0.5)
+    planes = pixels.transpose(2, 0, 1)[::-1] * 0.5 + np.array([3, 2, 1])[:, None, None]
+    write("image_bgr", builder, {"image": pixels}, {"y": planes[None]}, images=["image"])
+
+
 bidirectional_lstm()
 simple_recurrent()
 loop_with_jumps()
+preprocessed_image()
