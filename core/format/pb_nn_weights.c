@@ -287,12 +287,9 @@ mls_value_id nn_stored(struct nn *nn, const char *what, const struct mls_type *t
 
 /* ---- Decoded --------------------------------------------------------------------------------- */
 
-static void decode_codes(struct nn *nn, const Pb__NnWeights *weights, const char *what, size_t n,
-                         size_t n_channels, float *floats)
+static void decode_codes(const Pb__NnWeights *weights, unsigned bits, size_t n, size_t n_channels,
+                         float *floats)
 {
-    unsigned bits = check_codes(nn, weights, what, n, n_channels);
-    if (!bits)
-        return;
     const Pb__NnQuantization *quantization = weights->quantization;
     bool table = quantization->type_case == PB__NN_QUANTIZATION__TYPE_LOOKUP_TABLE;
     for (size_t i = 0; i < n; i++) {
@@ -308,9 +305,17 @@ static void decode_codes(struct nn *nn, const Pb__NnWeights *weights, const char
     }
 }
 
+/* The content is checked before memory is taken: a shape alone may ask for any amount. */
 const float *nn_weights_floats(struct nn *nn, const Pb__NnWeights *weights, const char *what, size_t n,
                                size_t n_channels)
 {
+    bool plain = weights && weights->n_float_value;
+    bool half = weights && !plain && weights->float16_value.len;
+    bool raw = weights && !plain && !half && weights->raw_value.len;
+    unsigned bits = raw && !nn->status ? check_codes(nn, weights, what, n, n_channels) : 0;
+    size_t found = plain ? weights->n_float_value : half ? weights->float16_value.len / 2 : raw ? n : 0;
+    if (found != n)
+        nn_fail(nn, MLS_ERR_PROGRAM_INVALID, "its %s have %zu elements, not %zu", what, found, n);
     float *floats = nn->status ? NULL : mls_arena_array(nn->arena, n, sizeof *floats, 16);
     if (nn->status)
         return NULL;
@@ -318,20 +323,14 @@ const float *nn_weights_floats(struct nn *nn, const Pb__NnWeights *weights, cons
         nn_no_memory(nn);
         return NULL;
     }
-    bool raw = weights && weights->raw_value.len && !weights->n_float_value && !weights->float16_value.len;
-    if (raw) {
-        decode_codes(nn, weights, what, n, n_channels, floats);
-    } else if (nn_weights_count(weights) != n) {
-        nn_fail(nn, MLS_ERR_PROGRAM_INVALID, "its %s have %zu elements, not %zu", what,
-                nn_weights_count(weights), n);
-    } else if (n && weights->n_float_value) {
+    if (plain)
         memcpy(floats, weights->float_value, n * sizeof *floats);
-    } else {
-        for (size_t i = 0; i < n; i++) {
-            uint16_t half;
-            memcpy(&half, weights->float16_value.data + 2 * i, sizeof half);
-            floats[i] = mls_fp16_to_fp32(half);
-        }
+    else if (raw)
+        decode_codes(weights, bits, n, n_channels, floats);
+    for (size_t i = 0; half && i < n; i++) {
+        uint16_t bits16;
+        memcpy(&bits16, weights->float16_value.data + 2 * i, sizeof bits16);
+        floats[i] = mls_fp16_to_fp32(bits16);
     }
-    return nn->status ? NULL : floats;
+    return floats;
 }
