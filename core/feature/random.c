@@ -89,8 +89,8 @@ static bool is_mask(const char *name)
 static double draw(const struct mls_feature *feature, enum mls_dtype dtype, struct random_stream *stream,
                    size_t index)
 {
-    if (feature->optional && feature->has_default)
-        return feature->default_value;
+    if (feature->optional && feature->kind == MLS_FEATURE_TENSOR)
+        return feature->has_default ? feature->default_value : 0; /* the states of recurrent networks begin so */
     if (feature->optional && feature->kind == MLS_FEATURE_DOUBLE)
         return (double)NAN; /* not given: the model's own value counts */
     if (feature->optional && feature->kind == MLS_FEATURE_INT64)
