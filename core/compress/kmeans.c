@@ -77,15 +77,23 @@ static void solve(struct line *line, size_t i, size_t low, size_t high)
     line->row[i] = (uint16_t)line->kernels->best_split(&line->sums, first, last, i, &line->next[i]);
 }
 
-/* Ends i in (low_end, high_end) are between two that are solved: halves the gap again and again. */
+/* Ends in (low_end, high_end) are between two that are solved: halves the gap again and again, and solves the last few at
+ * once. */
 static void solve_between(struct line *line, size_t low_end, size_t high_end)
 {
-    while (high_end - low_end > 1) {
+    while (high_end - low_end - 1 > MLS_CLUSTER_ENDS) {
         size_t middle = low_end + (high_end - low_end) / 2;
         solve(line, middle, line->row[low_end], line->row[high_end]);
         solve_between(line, low_end, middle);
         low_end = middle;
     }
+    size_t end = low_end + 1, first = line->row[low_end], last = line->row[high_end];
+    if (end == high_end)
+        return;
+    first = line->row_before[end] > first ? line->row_before[end] : first;
+    last = last < high_end - 2 ? last : high_end - 2;
+    first = first < low_end ? first : low_end;
+    line->kernels->best_splits(&line->sums, first, last, end, high_end - end, line->row + end, line->next + end);
 }
 
 /* A row with one cluster more: ends from `clusters` to n. */

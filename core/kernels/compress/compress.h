@@ -4,8 +4,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Entries past the last that best_split may read of each array, whatever they are. */
-enum { MLS_CLUSTER_PADDING = 8 };
+/* Entries past the last that best_split and best_splits may read of each array, whatever they are; and the most ends of
+ * best_splits. */
+enum { MLS_CLUSTER_PADDING = 8, MLS_CLUSTER_ENDS = 8 };
 
 /* Running sums over values in ascending order, entry i for the first i of them: weights, weighted values, and weighted
  * squares. `cost` is that of the best clustering of the first i values so far. */
@@ -31,6 +32,12 @@ struct mls_compress_kernels {
      */
     size_t (*best_split)(const struct mls_cluster_sums *sums, size_t first, size_t last, size_t end,
                          double *ret_cost);
+    /*
+     * best_splits: the same for n <= MLS_CLUSTER_ENDS ends from `end` on, all with the same range of splits; a split stands
+     * before its end.
+     */
+    void (*best_splits)(const struct mls_cluster_sums *sums, size_t first, size_t last, size_t end, size_t n,
+                        uint16_t *ret_splits, double *ret_costs);
     /*
      * quantize_fp16: n elements as integers, each step rounded to fp16 as NumPy rounds arrays of float16; a scale of 0
      * gives 0. Returns the sum of squares of x - round16(scale * (q - zero)). Signed integers by their bits.
