@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/pool.h"
+#include "compress/activations.h"
 #include "compress/emit.h"
 #include "compress/form_read.h"
 #include "compress/parts.h"
@@ -199,6 +200,8 @@ static enum mls_status plan_jobs(struct compressing *work, struct mls_error *ret
     for (size_t i = 0; !status && i < work->targets.n; i++)
         if (!work->targets.list[i].skipped_because)
             status = plan_target(work, &work->targets.list[i], &needed, reterr);
+    if (work->options->quantize_activations && needed < ACTIVATIONS_OPSET)
+        needed = ACTIVATIONS_OPSET;
     if (!status)
         status = choose_opset(work, needed, reterr);
     if (!status)
@@ -409,6 +412,9 @@ static enum mls_status write_package(struct compressing *work, struct mls_packag
         status = spec_edit_raise(edit, work->opset, reterr);
     if (!status)
         status = edit_targets(work, edit, reterr);
+    if (!status && work->options->quantize_activations)
+        status = activations_quantize(&work->model->program, work->options->calibration, edit, work->scratch,
+                                      reterr);
     if (!status)
         status = spec_edit_finish(edit, keep, &output, reterr);
     spec_edit_free(edit);
@@ -534,6 +540,9 @@ enum mls_status mls_compress(const struct mls_model *model, const struct mls_com
         mls_error_hint(reterr, "compress the .mlpackage of an ML Program that it was made from");
         return MLS_ERR_USAGE;
     }
+    if (options->quantize_activations && !options->calibration)
+        return mls_fail(reterr, MLS_ERR_USAGE,
+                        "cannot quantize activations without a calibration: their ranges are not known");
     if (options->n_passes > PASSES_MAX)
         return mls_fail(reterr, MLS_ERR_USAGE, "cannot compress: more than %d passes", PASSES_MAX);
     uint64_t begin = mls_clock_ns();

@@ -19,10 +19,17 @@ static char *text_copy(struct mls_arena *arena, const char *text)
 static Pb__Dimension *write_dimension(struct mls_arena *arena, int64_t dim)
 {
     Pb__Dimension *message = MLS_NEW(arena, Pb__Dimension);
+    Pb__UnknownDimension *unknown = MLS_NEW(arena, Pb__UnknownDimension);
     Pb__ConstantDimension *size = MLS_NEW(arena, Pb__ConstantDimension);
-    if (!message || !size)
+    if (!message || !unknown || !size)
         return NULL;
     pb__dimension__init(message);
+    if (dim < 0) {
+        pb__unknown_dimension__init(unknown);
+        message->dimension_case = PB__DIMENSION__DIMENSION_UNKNOWN;
+        message->unknown = unknown;
+        return message;
+    }
     pb__constant_dimension__init(size);
     size->size = (uint64_t)dim;
     message->dimension_case = PB__DIMENSION__DIMENSION_CONSTANT;

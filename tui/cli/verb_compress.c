@@ -85,6 +85,7 @@ static enum mls_status read_options(struct work *work, struct mls_error *reterr)
         return status;
     work->options.threads = (uint32_t)threads;
     work->options.opset_fixed = arguments_has(arguments, OPTION_TARGET);
+    work->options.quantize_activations = arguments_has(arguments, OPTION_ACTIVATIONS);
     work->options.joint = arguments_has(arguments, OPTION_JOINT);
     work->options.decompress = arguments_has(arguments, OPTION_DECOMPRESS);
     work->options.passes = work->recipe.passes;
