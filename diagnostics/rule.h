@@ -95,6 +95,9 @@ void rule_conclude(struct rule_case *rule_case, const char *format, ...)
  * % and 50 us on, information below.
  */
 void rule_gain(struct rule_case *rule_case, uint64_t gain_ns, uint64_t whole_ns);
+/* place_gain: what it would save to have the affected operations on the Neural Engine, by the placement's
+ * estimates; told as the last line, and with rule_gain. For rules that need the placement. */
+void place_gain(struct rule_case *rule_case);
 /* rule_confirm_runs_here: for wrappers: says whether the model of the log loads and runs here, and what in it
  * is known to bring the wrapper up. */
 void rule_confirm_runs_here(struct rule_case *rule_case);

@@ -15,12 +15,28 @@ static size_t plan_operand_count(const struct mls_plan *plan)
     size_t n = 0;
     for (size_t i = 0; i < mls_plan_step_count(plan); i++) {
         const struct mls_step *step = mls_plan_step(plan, i);
-        n += (size_t)step->n_inputs + step->n_outputs;
+        n += (size_t)step->n_inputs + step->n_outputs + step->n_fused;
     }
     return n;
 }
 
-static bool table_from_plan(const struct mls_plan *plan, struct mls_store *store, struct shape_table *table)
+/* Values inside a fused step are never made, but have the shape of what the step makes: it works on its own
+ * result. */
+static size_t add_fused(const struct mls_program *program, const struct mls_step *step,
+                        struct shape_entry *entries)
+{
+    size_t n = 0;
+    for (uint32_t k = 0; k < step->n_fused && step->n_outputs == 1; k++) {
+        const struct mls_op *op = &program->ops[step->fused[k].i];
+        if (op->n_outputs == 1)
+            entries[n++] =
+                (struct shape_entry){program->values[op->outputs[0].i].name, &step->outputs[0].type};
+    }
+    return n;
+}
+
+static bool table_from_plan(const struct mls_program *program, const struct mls_plan *plan,
+                            struct mls_store *store, struct shape_table *table)
 {
     struct shape_entry *entries = MLS_STORE_ARRAY(store, plan_operand_count(plan), struct shape_entry);
     if (entries == NULL)
@@ -32,6 +48,7 @@ static bool table_from_plan(const struct mls_plan *plan, struct mls_store *store
             entries[n++] = (struct shape_entry){step->inputs[k].name, &step->inputs[k].type};
         for (uint32_t k = 0; k < step->n_outputs; k++)
             entries[n++] = (struct shape_entry){step->outputs[k].name, &step->outputs[k].type};
+        n += step->n_fused > 1 ? add_fused(program, step, entries + n) : 0;
     }
     table->entries = entries;
     table->n = n;
@@ -65,7 +82,7 @@ bool shape_table_create(const struct mls_model *model, mls_function_id function,
 {
     struct shape_table table = {0};
     if (plan != NULL) {
-        if (!table_from_plan(plan, store, &table))
+        if (!table_from_plan(&model->program, plan, store, &table))
             return false;
     } else {
         const char *name = model->program.functions[function.i].name;

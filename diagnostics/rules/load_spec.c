@@ -2,6 +2,7 @@
 #include "rule.h"
 
 #include <inttypes.h>
+#include <string.h>
 
 enum {
     VERSION_OF_PAIRS = 9, /* from it on several inputs may have enumerated shapes */
@@ -59,6 +60,16 @@ static bool newer_than_system(struct rule_case *rule_case)
     return true;
 }
 
+static bool older_form(struct rule_case *rule_case)
+{
+    const char *type = rule_case->facts->model->type_name;
+    if (type == NULL || strncmp(type, "neuralNetwork", strlen("neuralNetwork")) != 0)
+        return false;
+    rule_evidence(rule_case, "the specification is a %s of version %" PRId32, type,
+                  rule_case->facts->model->spec_version);
+    return true;
+}
+
 static const struct mls_rule ROWS[] = {
     {.id = "LOAD018",
      .title = "the specification is newer than the program that reads it",
@@ -97,10 +108,13 @@ static const struct mls_rule ROWS[] = {
      .title = "the model is not an ML Program",
      .layer = MLS_LAYER_SPEC,
      .confidence = MLS_CONFIDENCE_HIGH,
+     .severity = MLS_SEVERITY_INFO,
+     .needs = RULE_NEEDS_MODEL,
+     .assess = older_form,
      .statuses = {MLS_ERR_SPEC_TYPE_NOT_YET},
      .why = "The older neural network form, and the classic kinds of models, describe layers instead of a "
-            "typed program: fewer operations "
-            "can be placed on the Neural Engine, and mlscope does not run them yet.",
+            "typed program: "
+            "fewer operations can be placed on the Neural Engine.",
      .fix = "Convert from the source model again with convert_to=\"mlprogram\".",
      .source = "coreml-optimizer guide"},
     {.id = "LOAD021",

@@ -122,6 +122,7 @@ static bool refused_operations(struct rule_case *rule_case)
         rule_evidence(rule_case, "%s \"%s\" (%.1f %%): %s", op->type, op->name, 100 * op->cost_share,
                       op->n_reasons > 0 ? op->reasons[0] : "refused");
     }
+    place_gain(rule_case);
     return true;
 }
 
@@ -174,7 +175,7 @@ static bool bounces(struct rule_case *rule_case)
         for (uint32_t k = segment->first; k <= segment->last; k++)
             rule_affects(rule_case, placement->ops[k].op);
     }
-    rule_case->finding.gain_ns = (uint64_t)(placement->switching_us * 1000);
+    rule_gain(rule_case, (uint64_t)(placement->switching_us * 1000), (uint64_t)(placement->total_us * 1000));
     return true;
 }
 

@@ -20,7 +20,10 @@ static bool refused_for(struct rule_case *rule_case, enum mls_refusal refusal)
         rule_evidence(rule_case, "%s \"%s\": %s", op->type, op->name,
                       op->n_reasons > 0 ? op->reasons[0] : "refused");
     }
-    return rule_case->finding.n_evidence > 0;
+    if (rule_case->finding.n_ops == 0)
+        return false;
+    place_gain(rule_case);
+    return true;
 }
 
 static bool dimension_over_limit(struct rule_case *rule_case)
@@ -85,7 +88,7 @@ static bool batch_above_one(struct rule_case *rule_case)
 
 static bool slow_to_compile(struct rule_case *rule_case)
 {
-    enum { SIDE = 14 };
+    enum { SIDE = 16 };
     const struct mls_placement *placement = rule_case->facts->placement;
     const struct mls_program *program = &rule_case->facts->model->program;
     for (uint32_t i = 0; i < placement->n_ops; i++) {

@@ -351,7 +351,8 @@ static bool odd_channels_here(struct rule_case *rule_case)
     }
     if (rule_case->finding.n_evidence == 0)
         return false;
-    rule_gain(rule_case, ns, rule_case->facts->measurement->p50_ns);
+    /* kernels that pad no channels waste nothing: never more than a note */
+    rule_case->finding.gain_ns = ns;
     return ns >= GAIN_MIN_NS && ns >= rule_case->facts->measurement->p50_ns / 100;
 }
 

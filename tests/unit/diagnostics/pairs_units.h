@@ -9,6 +9,12 @@ static void system_too_old(struct bench *bench, bool fires)
     bench->facts.system_version = fires ? 8 : 9;
 }
 
+static void neural_network(struct bench *bench, bool fires)
+{
+    use_model(bench);
+    bench->toy.model.type_name = fires ? "neuralNetworkClassifier" : "mlProgram";
+}
+
 static void compiled_too_new(struct bench *bench, bool fires)
 {
     use_model(bench);
