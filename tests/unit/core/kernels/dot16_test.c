@@ -267,6 +267,96 @@ static void channels_of_different_size(void **state)
     free(weights), free(x);
 }
 
+/* One, two or three dimensions, any stride and dilation: with patches, and without where these do not suit.
+ */
+static struct mls_window_space draw_space(void)
+{
+    struct mls_window_space s = {{1, 1, 1}, {1, 1, 1}, {1, 1, 1}, {1, 1, 1}, {1, 1, 1}, {0}, {0}};
+    unsigned first = draw(0, 5) ? draw(1, 2) : 0;
+    for (unsigned d = first; d < MLS_SPACE; d++) {
+        s.kernel[d] = draw(1, 4);
+        s.stride[d] = draw(1, 3);
+        s.dilation[d] = draw(1, 2);
+        size_t reach = (s.kernel[d] - 1) * s.dilation[d];
+        s.before[d] = draw(0, (uint32_t)reach);
+        s.after[d] = draw(0, (uint32_t)reach);
+        s.in[d] = reach + draw(1, d == 2 ? 60 : 8);
+        s.out[d] = (s.in[d] + s.before[d] + s.after[d] - reach - 1) / s.stride[d] + 1;
+    }
+    return s;
+}
+
+/* What term k of the sums multiplies at an output position: an element of the group's planes, or zero in the
+ * padding. */
+static double value_under(const struct mls_conv_columns *columns, const uint16_t *planes, size_t k,
+                          size_t position)
+{
+    const struct mls_window_space *s = &columns->space;
+    size_t out[MLS_SPACE] = {position / s->out[2] / s->out[1], position / s->out[2] % s->out[1],
+                             position % s->out[2]};
+    size_t element[MLS_SPACE] = {k / s->kernel[2] / s->kernel[1] % s->kernel[0],
+                                 k / s->kernel[2] % s->kernel[1], k % s->kernel[2]};
+    size_t at = k / mls_window_elems(s->kernel);
+    for (unsigned d = 0; d < MLS_SPACE; d++) {
+        size_t i = out[d] * s->stride[d] + element[d] * s->dilation[d] - s->before[d];
+        if (i >= s->in[d])
+            return 0;
+        at = at * s->in[d] + i;
+    }
+    return (double)mls_fp16_to_fp32(planes[at]);
+}
+
+static void check_convolution(const struct mls_kernels *kernels)
+{
+    struct mls_conv16 conv = {.columns = {.space = draw_space(), .in_channels = draw(1, 9), .fp16 = true},
+                              .batch = draw(1, 2),
+                              .groups = draw(1, 2),
+                              .low = -INFINITY,
+                              .high = INFINITY};
+    const struct mls_window_space *s = &conv.columns.space;
+    size_t m = draw(1, 20), k = conv.columns.in_channels * mls_window_elems(s->kernel);
+    size_t matrices = conv.batch * conv.groups, n = mls_window_elems(s->out);
+    conv.columns.n_planes = matrices * conv.columns.in_channels;
+    size_t n_x = conv.columns.n_planes * mls_window_elems(s->in), group_elems = n_x / matrices;
+    float *x = values(n_x, 2), *weights = values(conv.groups * m * k, 0.2f);
+    uint16_t *half = halves(x, n_x), *y = malloc(matrices * m * n * sizeof *y);
+    struct packed packed[2] = {pack(weights, m, k), pack(weights + (conv.groups - 1) * m * k, m, k)};
+    struct mls_dot16_matrix both[2] = {packed[0].matrix, packed[1].matrix};
+    float *bias = calloc(2 * mls_dot16_rows(m), sizeof *bias);
+    conv.columns.x = half;
+    conv.weights = both;
+    conv.bias = bias;
+    conv.y = y;
+    size_t scratch_bytes = mls_conv16_scratch_bytes(kernels, &conv, 1);
+    void *scratch = aligned_alloc(64, scratch_bytes);
+    memset(scratch, 0xff, scratch_bytes);
+    assert_true(mls_conv16_run(kernels, NULL, &conv, scratch));
+    double signal = 0, noise = 0;
+    for (size_t i = 0; i < matrices * m * n; i++) {
+        size_t matrix = i / n / m, row = matrix % conv.groups * m + i / n % m;
+        double sum = 0;
+        for (size_t t = 0; t < k; t++)
+            sum += (double)weights[row * k + t] *
+                   value_under(&conv.columns, half + matrix * group_elems, t, i % n);
+        double off = sum - (double)mls_fp16_to_fp32(y[i]);
+        signal += sum * sum;
+        noise += off * off;
+    }
+    assert_true(10 * log10(signal / noise) > 65);
+    free(x), free(weights), free(half), free(y), free(bias), free(scratch);
+    unpack(&packed[0]), unpack(&packed[1]);
+}
+
+static void convolutions_against_definition(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 60; i++)
+        for (unsigned isa = 0; isa <= MLS_ISA_AVX512_VNNI; isa++) {
+            struct mls_kernels kernels = mls_kernels_pick((enum mls_isa)isa);
+            check_convolution(&kernels);
+        }
+}
+
 static void weights_that_are_not_finite_are_refused(void **state)
 {
     (void)state;
@@ -290,6 +380,7 @@ int main(void)
                                        cmocka_unit_test(products_are_as_exact_as_fp16),
                                        cmocka_unit_test(equal_values_do_not_overflow),
                                        cmocka_unit_test(channels_of_different_size),
+                                       cmocka_unit_test(convolutions_against_definition),
                                        cmocka_unit_test(weights_that_are_not_finite_are_refused)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
