@@ -1,7 +1,9 @@
 #!/usr/bin/env bash
 # Plays every tests/screens/*.keys without a terminal and compares the last screen with the expected one, at three sizes
-# and glyph sets. A line "# model broken" in a .keys file plays it on a file that is no model, "# model recording" on a
-# recording, "# model folder" on a folder of models.
+# and glyph sets. A line "# model broken" in a .keys file plays it on a file that is no model, "# model demo" on
+# digits.mlsrec, a recording of the demo model with fixed numbers, which other changes leave alone; "# model recording" on one with
+# names replaced; "# model folder" on a folder of models. Without such a line the demo model runs.
+#   tests/screens/screens_test.sh --record  records digits.mlsrec anew
 #   tests/screens/screens_test.sh           compares
 #   tests/screens/screens_test.sh --renew   writes the expected screens anew
 set -u
@@ -15,7 +17,8 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 ln -s "$(realpath "$model")" "$work/digits.mlpackage"
 printf 'this is no model\n' >"$work/broken.mlmodel"
-cp "$here/../fuzz/corpus/profiler_recording_fuzz/demo.mlsrec" "$work/demo.mlsrec" # a recording: always the same numbers
+cp "$here/../fuzz/corpus/profiler_recording_fuzz/demo.mlsrec" "$work/demo.mlsrec"
+cp "$here/digits.mlsrec" "$work/digits.mlsrec"
 mkdir -p "$work/folder/below"
 cp -r "$(realpath "$model")" "$work/folder/below/digits.mlpackage"
 cp "$work/demo.mlsrec" "$work/broken.mlmodel" "$work/folder"
@@ -32,6 +35,8 @@ play() {
         want_code=3
     elif grep -q '^# model folder' "$keys"; then
         wanted=folder
+    elif grep -q '^# model demo' "$keys"; then
+        wanted=digits.mlsrec
     elif grep -q '^# model recording' "$keys"; then
         wanted=demo.mlsrec
     fi
@@ -53,6 +58,10 @@ play() {
     fi
 }
 
+if [ "${1:-}" = --record ]; then
+    printf 'wait loaded\nwait 60 predictions\n:record %s\n' "$here/digits.mlsrec" >now.keys
+    exec "$program" digits.mlpackage --script now.keys --deterministic --cpu generic --no-fusion --threads 1 --random-seed 1
+fi
 [ "${1:-}" = --renew ] && renew=1
 for keys in "$here"/*.keys; do
     name=${keys%.keys}

@@ -154,7 +154,9 @@ static uint32_t where_now(struct mls_state *state)
     const struct mls_view *view = mls_state_view(state);
     uint32_t where = MLS_IN_ANY | view->ops->where;
     where |= view->detail && view->ops->detail ? (uint32_t)MLS_IN_DETAIL : 0;
-    where |= state->snapshot->phase == MLS_PHASE_LOADING ? (uint32_t)MLS_IN_LOADING : 0;
+    where |= state->snapshot->phase == MLS_PHASE_LOADING || state->snapshot->sweep.busy
+                 ? (uint32_t)MLS_IN_LOADING
+                 : 0;
     return where | (state->snapshot->recording ? 0 : (uint32_t)MLS_IN_LIVE);
 }
 

@@ -24,6 +24,7 @@ struct mls_live {
     struct mls_engine *engine;        /* NULL with a recording, and while there is no model */
     struct mls_recording *recording;
     struct mls_baseline baseline;
+    struct mls_sweeper *sweeper; /* NULL: nobody asked */
     struct mls_finder *finder;
     struct mls_found *found; /* a copy for the snapshot */
     size_t found_capacity;
@@ -133,6 +134,8 @@ static void reap(struct mls_live *live)
 /* Whatever stood behind the screen goes; the engine ends on its own time. */
 static void leave(struct mls_live *live)
 {
+    mls_sweeper_free(live->sweeper);
+    live->sweeper = NULL;
     mls_profile_free(live->profile);
     live->profile = NULL;
     mls_hot_free(live->hot);
@@ -248,6 +251,20 @@ void mls_live_cancel(struct mls_live *live)
 {
     if (live->engine && mls_engine_phase(live->engine) == MLS_PHASE_LOADING)
         mls_engine_stop(live->engine);
+    if (live->sweeper)
+        mls_sweeper_cancel(live->sweeper);
+}
+
+bool mls_live_sweep(struct mls_live *live)
+{
+    if (!live->engine || live->options.synthetic || live->snapshot.phase != MLS_PHASE_RUNNING ||
+        live->snapshot.sweep.busy)
+        return false;
+    mls_sweeper_free(live->sweeper);
+    live->sweeper = mls_sweeper_start(&live->loader, &live->options.settings, live->snapshot.setting);
+    mls_live_note(live, MLS_LOG_NOTE,
+                  "sweep of compression settings began: it shares the processor with the model");
+    return live->sweeper != NULL;
 }
 
 void mls_live_note(struct mls_live *live, enum mls_log_kind kind, const char *text)
@@ -406,9 +423,12 @@ static void note_failure(struct mls_live *live)
     mls_live_note(live, MLS_LOG_ERROR, text);
 }
 
-static void update_found(struct mls_live *live)
+/* What goes on beside the model: a sweep, and the search for models. */
+static void update_beside(struct mls_live *live)
 {
     struct mls_snapshot *snapshot = &live->snapshot;
+    if (live->sweeper)
+        mls_sweeper_copy(live->sweeper, &snapshot->sweep);
     if (!live->finder || (snapshot->found_root && !snapshot->finding))
         return;
     snapshot->n_found =
@@ -422,7 +442,7 @@ void mls_live_update(struct mls_live *live, bool collect_only)
     struct mls_snapshot *snapshot = &live->snapshot;
     reap(live);
     if (!collect_only)
-        update_found(live);
+        update_beside(live);
     if (!live->engine) {
         mls_baseline_compare(&live->baseline, snapshot);
         return;
@@ -512,6 +532,7 @@ void mls_live_free(struct mls_live *live)
 {
     if (!live)
         return;
+    mls_sweeper_free(live->sweeper);
     mls_report_free(live->report);
     mls_profile_free(live->profile);
     mls_engine_free(live->engine);

@@ -50,7 +50,11 @@ bool mls_live_sample(struct mls_live *live, struct mls_error *reterr);
 /* mls_live_find: looks for models below a folder; NULL is the one that the model lies in. */
 void mls_live_find(struct mls_live *live, const char *folder);
 
-/* mls_live_cancel: gives up a load that is going on. */
+/* mls_live_sweep: tries compression settings in the background; false when there is no model, or a sweep goes
+ * on. */
+bool mls_live_sweep(struct mls_live *live);
+
+/* mls_live_cancel: gives up a load that is going on, or a sweep. */
 void mls_live_cancel(struct mls_live *live);
 
 /* mls_live_note: a line of the log. */

@@ -21,6 +21,7 @@ enum mls_where {
     MLS_IN_TIMELINE = 1u << 6,
     MLS_IN_SETUP = 1u << 7,
     MLS_IN_MODELS = 1u << 10,
+    MLS_IN_COMPRESSION = 1u << 11,
     MLS_IN_LOADING = 1u << 8, /* a load or another long action goes on */
     MLS_IN_LIVE = 1u << 9     /* a model runs; not with recordings */
 };
@@ -40,6 +41,8 @@ enum mls_where {
     X(BY_TYPE, "by-type", "b", MLS_IN_OPERATIONS, "by type", "rolled up by type of operation, and back")    \
     X(NEXT_SLOW, "next-slow", "s", MLS_IN_TIMELINE, "prediction",                                           \
       "next prediction; the first is the slowest")                                                          \
+    X(SWEEP, "sweep", "p", MLS_IN_COMPRESSION, "sweep",                                                     \
+      "compress the model in several ways, in the background")                                              \
     X(NEXT_SETTING, "next-setting", "c", MLS_IN_PLACEMENT, "setting", "next compute-unit setting")          \
     X(NEXT_ERROR, "next-error", "e", MLS_IN_FINDINGS, "error", "next error")                                \
     X(NEXT_WARNING, "next-warning", "w", MLS_IN_FINDINGS, "warning", "next warning")                        \
@@ -97,6 +100,7 @@ enum mls_where {
     X(TIMELINE, "timeline", "4", MLS_IN_ANY, "", "single predictions over time, the slowest kept")          \
     X(MEMORY, "memory", "5", MLS_IN_ANY, "", "the arena over the steps of a prediction")                    \
     X(PLACEMENT, "placement", "6", MLS_IN_ANY, "", "predicted units for the four compute-unit settings")    \
+    X(COMPRESSION, "compression", "7", MLS_IN_ANY, "", "ways to compress the model, side by side")          \
     X(FINDINGS, "findings", "8", MLS_IN_ANY, "", "what is wrong or slow, why, and the fix")                 \
     X(COMPARE, "compare", "9", MLS_IN_ANY, "", "what changed since the baseline, with its noise")           \
     X(MODELS, "models", "M", MLS_IN_ANY, "", "models and recordings below the folder, to open one")         \
@@ -127,6 +131,9 @@ const struct mls_request_info *mls_request_info(enum mls_request request);
 
 /* mls_request_find: the request with this name, or MLS_REQUEST_NONE. */
 enum mls_request mls_request_find(const char *name);
+
+/* mls_command_name: of the commands that are no requests; NULL past the last. */
+const char *mls_command_name(size_t index);
 
 enum { MLS_KEYMAP_MAX = 128 };
 

@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "app/probe.h"
+#include "app/sweeper.h"
 #include "diagnostics/engine.h"
 #include "diagnostics/placement.h"
 #include "profiler/hot.h"
@@ -95,6 +96,7 @@ struct mls_snapshot {
     struct mls_hot_function step_functions[MLS_STEP_FUNCTIONS]; /* of the step in `probe`, while sampling */
     size_t n_step_functions;
     struct mls_probe probe;                  /* of the step whose detail was opened last */
+    struct mls_sweep_view sweep;             /* n 0: nobody asked for one */
     const struct mls_comparison *comparison; /* with the baseline, or NULL */
     const struct mls_found *found;           /* models below a folder */
     size_t n_found;

@@ -49,6 +49,7 @@ struct mls_wishes {
     bool baseline;                /* the statistics so far become the baseline */
     char compare[MLS_PATH_BYTES]; /* take this file as the baseline; "": no */
     bool find;                    /* look for models */
+    bool sweep;                   /* of compression settings */
     bool sample;                  /* stacks of the threads */
     bool probe;                   /* look into a step */
     uint32_t probe_step;
@@ -123,9 +124,6 @@ void mls_state_perform(struct mls_state *state, enum mls_request request);
 
 /* mls_state_command: a command line without its colon; what it says is in `message`. False when it failed. */
 bool mls_state_command(struct mls_state *state, const char *line);
-
-/* mls_command_name: of the commands that are no requests; NULL past the last. */
-const char *mls_command_name(size_t index);
 
 /* mls_state_go: to a view, remembering the way back. */
 void mls_state_go(struct mls_state *state, enum mls_view_index view);

@@ -454,6 +454,9 @@ static bool perform_wish(struct mls_state *state, enum mls_request request)
         snprintf(state->wishes.why, sizeof state->wishes.why, "statistics begin again");
         mls_state_say(state, false, "statistics begin again");
         return true;
+    case MLS_REQUEST_SWEEP:
+        state->wishes.sweep = true;
+        return true;
     case MLS_REQUEST_CANCEL:
         state->wishes.cancel = true;
         return true;

@@ -60,6 +60,8 @@ void mls_wishes_fulfil(struct mls_state *state, struct mls_live *live, struct ml
         mls_live_reset(live, wishes.why);
     if (wishes.baseline || wishes.compare[0])
         compare(state, live, &wishes);
+    if (wishes.sweep && !mls_live_sweep(live))
+        mls_state_say(state, true, "cannot sweep: no model runs, or one goes on already");
     if (wishes.sample && !mls_live_sample(live, &error))
         mls_state_say(state, true, "%.250s", error.text);
     if (wishes.probe)

@@ -7,6 +7,8 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "term/turn.h"
+
 enum { RESTORE_BYTES = 256 };
 
 struct mls_terminal {
@@ -111,6 +113,7 @@ struct mls_terminal *mls_terminal_open(bool color, const char **ret_reason)
     }
     char restore[RESTORE_BYTES];
     restore_sequence(restore);
+    mls_turn_soon();
     terminal->signal_fd = mls_signals_arm(&modes, restore);
     raw();
     noecho();

@@ -1,3 +1,6 @@
+#include <stdio.h>
+#include <string.h>
+
 #include "view/view.h"
 
 #define COLUMN_LIST(X)                             \
@@ -52,12 +55,15 @@ static void cell(const void *user, size_t row, unsigned column, struct mls_datum
 
 static int draw(const struct mls_view *view, struct mls_grid *grid, struct mls_rect rect)
 {
+    char text[512] = "Commands after the colon, completed by Tab:";
+    size_t used = strlen(text);
     (void)view;
-    mls_grid_text(grid, rect.x + 1, rect.y, rect.columns - 2, MLS_STYLE_DIM,
-                  "Commands:  :sort COLUMN  :filter EXPRESSION  :goto OPERATION  :export FILE.txt|csv|json");
-    mls_grid_text(grid, rect.x + 1, rect.y + 1, rect.columns - 2, MLS_STYLE_DIM,
-                  "           :save-screen FILE  :set NAME=VALUE  :quit, and every request below");
-    return 3;
+    for (size_t i = 0; mls_command_name(i) && used < sizeof text; i++)
+        used += (size_t)snprintf(text + used, sizeof text - used, "  %s", mls_command_name(i));
+    snprintf(text + (used < sizeof text ? used : sizeof text - 1),
+             used < sizeof text ? sizeof text - used : 1, ", and every request below.");
+    struct mls_rect inner = {rect.x + 1, rect.y, rect.columns - 2, rect.rows};
+    return mls_grid_wrap(grid, inner, MLS_STYLE_DIM, text) + 1;
 }
 
 const struct mls_view_ops mls_view_help = {

@@ -11,7 +11,9 @@
     X(OFFSET, "offset", NULL, "offset", BYTES, 9, 0, false) \
     X(FIRST, "first", NULL, "from #", COUNT, 6, 0, false)   \
     X(LAST, "last", NULL, "to #", COUNT, 6, 0, false)       \
-    X(LIFE, "life", NULL, "steps", COUNT, 6, 0, false)
+    X(LIFE, "life", NULL, "steps", COUNT, 6, 0, false)      \
+    X(PEAK, "peak", NULL, "at peak", TEXT, 7, 1, false)     \
+    X(MAKER, "maker", NULL, "made by", TEXT, 24, 2, false)
 
 enum column {
 #define X(id, key, alias, title, kind, width, rank, flexible) COLUMN_##id,
@@ -106,8 +108,18 @@ static void cell(const void *user, size_t row, unsigned column, struct mls_datum
     case COLUMN_LAST:
         ret_datum->number = buffer->last_step;
         return;
-    default:
+    case COLUMN_LIFE:
         ret_datum->number = (double)buffer->last_step - buffer->first_step + 1;
+        return;
+    case COLUMN_PEAK: {
+        size_t peak = ((const struct memory *)view->private)->peak_step;
+        ret_datum->text = buffer->first_step <= peak && peak <= buffer->last_step ? "yes" : "";
+        return;
+    }
+    default:
+        ret_datum->text = buffer->first_step < view->snapshot->n_steps
+                              ? mls_snapshot_step(view->snapshot, buffer->first_step)->name
+                              : "";
     }
 }
 
@@ -153,6 +165,30 @@ static void draw_axis(const struct mls_view *view, const struct memory *memory, 
     mls_grid_put(grid, x + column_of(memory->peak_step, memory->n_steps, width), y, MLS_STYLE_BAD, 0x25b2);
 }
 
+/* Who lies where: steps from left to right, addresses from top to bottom, each block in a manner of its own.
+ */
+static void draw_map(const struct mls_view *view, const struct memory *memory, struct mls_grid *grid,
+                     struct mls_rect rect)
+{
+    static const enum mls_style part_styles[] = {MLS_STYLE_PART_1, MLS_STYLE_PART_2, MLS_STYLE_PART_3,
+                                                 MLS_STYLE_PART_4};
+    static const uint32_t glyphs[] = {0x2588, 0x2592, 0x2593, 0x2591};
+    const struct mls_snapshot *snapshot = view->snapshot;
+    size_t selected = view->list.n_order ? view->list.selected_row : SIZE_MAX;
+    double arena = (double)snapshot->memory.plan.arena_bytes;
+    for (size_t i = 0; i < snapshot->n_buffers && arena > 0; i++) {
+        const struct mls_buffer *buffer = snapshot->buffer_table[i];
+        int from = column_of(buffer->first_step, memory->n_steps, rect.columns);
+        int to = column_of((size_t)buffer->last_step + 1, memory->n_steps, rect.columns);
+        int top = (int)((double)buffer->offset_bytes / arena * rect.rows);
+        int end = (int)((double)(buffer->offset_bytes + buffer->size_bytes) / arena * rect.rows + 0.5);
+        end = end > rect.rows ? rect.rows : end > top ? end : top + 1;
+        struct mls_rect block = {rect.x + from, rect.y + top, to > from ? to - from : 1, end - top};
+        mls_grid_fill(grid, block, i == selected ? MLS_STYLE_SELECTED : part_styles[i % 4],
+                      i == selected ? ' ' : glyphs[i % 4]);
+    }
+}
+
 static int draw(const struct mls_view *view, struct mls_grid *grid, struct mls_rect rect)
 {
     const struct memory *memory = view->private;
@@ -172,6 +208,12 @@ static int draw(const struct mls_view *view, struct mls_grid *grid, struct mls_r
         mls_graph_columns(grid, graph, MLS_STYLE_BAR, memory->live_bytes, memory->n_steps, memory->scale);
         draw_axis(view, memory, grid, graph.x, rect.y + height, graph.columns);
         mls_panel_skip(&rect, height + 1);
+    }
+    if (rect.rows >= 24) {
+        mls_panel_rule(grid, &rect, "The arena: steps from left to right, addresses downwards");
+        struct mls_rect map = {rect.x + 1, rect.y, rect.columns - 2, rect.rows / 3};
+        draw_map(view, memory, grid, map);
+        mls_panel_skip(&rect, map.rows);
     }
     return rect.y - top;
 }

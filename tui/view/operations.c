@@ -382,6 +382,8 @@ static void arrange(struct mls_view *view, enum mls_optree_kind kind)
     if (!update(view))
         return;
     struct mls_rows now = mls_view_rows(view);
+    if (operations->kind == MLS_OPTREE_TYPE && view->list.sort_column == MLS_LISTING_RUN_ORDER)
+        mls_listing_sort(&view->list, &now, COLUMN_SHARE); /* types have no order of their own */
     if (operations->kind != MLS_OPTREE_FLAT && mls_listing_update(&view->list, &now))
         mls_listing_toggle_all(&view->list, &now);
     else

@@ -83,6 +83,7 @@ struct mls_view {
     X(timeline)          \
     X(memory)            \
     X(placement)         \
+    X(compression)       \
     X(findings)          \
     X(compare)           \
     X(log)               \

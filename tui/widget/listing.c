@@ -194,6 +194,9 @@ static void order_rows(struct mls_listing *list, const struct mls_rows *rows)
     for (size_t row = 0; row < rows->n_rows; row++)
         if (list->shown[row])
             list->keys[n++] = key_of(list, rows, row);
+    list->n_order = 0;
+    if (n == 0)
+        return;
     qsort(list->keys, n, sizeof *list->keys, compare_keys);
     if (rows->parent) {
         lay_tree(list, list->keys, n);
