@@ -14,7 +14,8 @@
 struct mls_loader {
     struct mls_loader_options options;
     struct mls_loaded loaded;
-    struct mls_shape *shapes; /* parallel to the interface's inputs; NULL: all by default */
+    struct mls_progress progress; /* of the session as well, which may plan other shapes later */
+    struct mls_shape *shapes;     /* parallel to the interface's inputs; NULL: all by default */
 
     /* of the loading thread */
     enum mls_stage base; /* where time goes that no stage of the core claims */
@@ -74,6 +75,8 @@ static void begin_phase(struct mls_loader *loader, enum mls_stage stage)
 static bool on_progress(void *user, enum mls_stage stage, uint64_t done, uint64_t total)
 {
     struct mls_loader *loader = user;
+    if (atomic_load_explicit(&loader->finished, memory_order_relaxed))
+        return true; /* another shape is planned: no part of the load */
     if (stage != loader->current)
         enter(loader, stage);
     atomic_store_explicit(&loader->done, done, memory_order_relaxed);
@@ -203,6 +206,7 @@ static enum mls_status make_plan(struct mls_loader *loader, const struct mls_pro
                                             .precision = options->precision,
                                             .weights = options->weights,
                                             .no_fusion = options->no_fusion,
+                                            .reshape = options->reshape,
                                             .random_seed = options->random_seed,
                                             .max_memory_bytes = options->max_memory_bytes,
                                             .progress = progress};
@@ -274,14 +278,15 @@ enum mls_status mls_loader_another_run(const struct mls_loader *loader, struct m
 
 static enum mls_status load(struct mls_loader *loader, struct mls_error *reterr)
 {
-    const struct mls_progress progress = {.user = loader, .at = on_progress};
-    enum mls_status status = open_package(loader, &progress, reterr);
+    loader->progress = (struct mls_progress){.user = loader, .at = on_progress};
+    const struct mls_progress *progress = &loader->progress;
+    enum mls_status status = open_package(loader, progress, reterr);
     if (status || loader->options.goal == MLS_LOAD_PACKAGE)
         return status;
-    status = load_model(loader, &progress, reterr);
+    status = load_model(loader, progress, reterr);
     if (status || loader->options.goal == MLS_LOAD_MODEL)
         return status;
-    status = make_plan(loader, &progress, reterr);
+    status = make_plan(loader, progress, reterr);
     if (status || loader->options.goal == MLS_LOAD_PLAN)
         return status;
     begin_phase(loader, MLS_STAGE_PREPARE);

@@ -200,6 +200,7 @@ enum mls_status mls_measure(struct mls_loader *loader, const struct mls_measure_
         return mls_fail(reterr, MLS_ERR_USAGE,
                         "cannot count for each operation while several predictions run at once");
     }
+    mls_session_allow_at_once(mls_loader_result(loader)->session, n);
     enum mls_status status = prepare(loader, workers, n, options, profile, &failed, reterr);
     if (!status) {
         struct mls_run_time time;

@@ -16,8 +16,10 @@ struct mls_memory_use mls_memory_read(const struct mls_plan *plan, const struct 
     struct mls_memory_use use = {0};
     if (plan)
         use.plan = mls_plan_memory(plan);
-    if (run)
+    if (run) {
         use.dynamic_bytes = mls_run_dynamic_bytes(run);
+        use.run_bytes = mls_run_memory_bytes(run);
+    }
     FILE *status = fopen("/proc/self/status", "re");
     if (!status)
         return use;

@@ -135,9 +135,21 @@ uint32_t mls_session_threads(const struct mls_session *session)
     return session->threads;
 }
 
-uint32_t mls_session_max_at_once(const struct mls_session *session)
+uint32_t mls_session_max_at_once(struct mls_session *session)
 {
-    return session->max_at_once;
+    pthread_mutex_lock(&session->gate);
+    uint32_t n = session->max_at_once;
+    pthread_mutex_unlock(&session->gate);
+    return n;
+}
+
+void mls_session_allow_at_once(struct mls_session *session, uint32_t n)
+{
+    pthread_mutex_lock(&session->gate);
+    if (n > session->max_at_once)
+        session->max_at_once = n;
+    pthread_mutex_unlock(&session->gate);
+    pthread_cond_broadcast(&session->left);
 }
 
 void session_enter(struct mls_session *session)

@@ -77,9 +77,24 @@ static json_t *memory_block(const struct mls_memory_use *use)
                 {"dynamic_bytes", use->dynamic_bytes}};
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
         json_object_set_new(memory, rows[i].key, json_integer((json_int_t)rows[i].bytes));
+    json_object_set_new(memory, "per_prediction_bytes", json_integer((json_int_t)use->run_bytes));
+    json_object_set_new(memory, "predictions_at_once", json_integer(use->runs));
     set_ns(memory, "rss_bytes", use->rss_bytes, use->rss_bytes);
     set_ns(memory, "peak_rss_bytes", use->peak_rss_bytes, use->peak_rss_bytes);
     return memory;
+}
+
+/* null: the input shapes are fixed. */
+static json_t *reshape_block(const struct mls_document *document)
+{
+    const struct mls_reshape_cost *cost = &document->reshape;
+    if (!cost->measured)
+        return json_null();
+    return json_pack("{s:s, s:o, s:I, s:I, s:I, s:I}", "hint",
+                     document->reshape_hint == MLS_RESHAPE_FREQUENT ? "frequent" : "infrequent", "shapes",
+                     mls_json_text(cost->shapes), "plan_ns", (json_int_t)cost->plan_ns, "prepare_ns",
+                     (json_int_t)cost->prepare_ns, "first_ns", (json_int_t)cost->first_ns, "next_ns",
+                     (json_int_t)cost->next_ns);
 }
 
 static json_t *operands(const struct mls_step_operand *operand, uint32_t n)
@@ -231,6 +246,7 @@ bool export_json(const struct mls_document *document, const struct mls_writer *w
     json_object_set_new(root, "predict", predict_block(document->profile));
     json_object_set_new(root, "wall", wall_block(document->profile));
     json_object_set_new(root, "memory", memory_block(&document->memory));
+    json_object_set_new(root, "reshape", reshape_block(document));
     json_object_set_new(root, "sampling", sampling_block(document->hot));
     json_object_set_new(root, "counters_missing", counter_reasons(document->counters));
     json_object_set_new(root, "ops", ops);

@@ -314,12 +314,33 @@ static bool write_memory(const struct view *view)
     for (size_t i = 0; ok && i < sizeof figures / sizeof figures[0]; i++)
         ok = mls_writef(view->writer, "%s %s %s", i ? "," : ":", figures[i].name,
                         mls_text_size(figures[i].bytes, text));
+    if (ok && use->runs)
+        ok = mls_writef(view->writer, "; %u prediction%s at once, %s each", use->runs,
+                        use->runs == 1 ? "" : "s", mls_text_size(use->run_bytes, text));
     ok = ok && mls_write(view->writer, "\n");
     uint64_t lost = mls_profile_lost(view->document->profile);
     if (ok && lost)
         ok = mls_writef(view->writer,
                         "%llu events were lost: the figures of operations stand on fewer predictions\n",
                         (unsigned long long)lost);
+    return ok;
+}
+
+/* What another shape would cost, where there may be one. */
+static bool write_reshape(const struct view *view)
+{
+    const struct mls_reshape_cost *cost = &view->document->reshape;
+    char plan[MLS_TEXT_BYTES], prepare[MLS_TEXT_BYTES], first[MLS_TEXT_BYTES], next[MLS_TEXT_BYTES];
+    bool ascii = view->style->ascii;
+    char *shapes = mls_text_safe(cost->shapes, ascii);
+    bool ok = shapes &&
+              (!cost->measured ||
+               mls_writef(view->writer, "new shape %s: plan %s, prepare %s, first prediction %s, then %s\n",
+                          shapes, mls_text_duration(cost->plan_ns, ascii, plan),
+                          mls_text_duration(cost->prepare_ns, ascii, prepare),
+                          mls_text_duration(cost->first_ns, ascii, first),
+                          mls_text_duration(cost->next_ns, ascii, next)));
+    free(shapes);
     return ok;
 }
 
@@ -332,7 +353,7 @@ bool mls_export_table(const struct mls_document *document, const struct mls_tabl
         return false;
     bool ok = write_heading(&view) && write_operations(&view, &rows) && write_types(&view, &rows) &&
               write_hot(&view, &rows) && write_counters(&view, &rows) && write_latency(&view) &&
-              write_wall(&view) && write_memory(&view);
+              write_wall(&view) && write_memory(&view) && write_reshape(&view);
     free(rows.rows);
     return ok;
 }

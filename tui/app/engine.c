@@ -130,6 +130,7 @@ static void *work_beside(void *argument)
 /* The other workers; those that get no memory or thread are left out. */
 static void start_workers(struct mls_engine *engine)
 {
+    mls_session_allow_at_once(mls_engine_loaded(engine)->session, (uint32_t)engine->n_workers);
     for (size_t i = 1; i < engine->n_workers && !is_stopping(engine); i++) {
         struct worker *worker = &engine->workers[i];
         if (mls_loader_another_run(engine->loader, &worker->run, NULL) != MLS_OK)

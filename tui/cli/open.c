@@ -133,6 +133,12 @@ static enum mls_status read_execution(const struct arguments *arguments, struct 
         return status;
     options->threads = (uint32_t)threads;
     options->no_fusion = arguments_has(arguments, OPTION_NO_FUSION);
+    const char *reshape = arguments_text(arguments, OPTION_RESHAPE);
+    if (reshape && !strcmp(reshape, "frequent"))
+        options->reshape = MLS_RESHAPE_FREQUENT;
+    else if (reshape && strcmp(reshape, "infrequent") != 0)
+        return mls_fail(reterr, MLS_ERR_USAGE, "option --reshape: '%s' is none of frequent, infrequent",
+                        reshape);
     options->unconfined = arguments_has(arguments, OPTION_NO_SANDBOX);
     const char *cpu = arguments_text(arguments, OPTION_CPU);
     options->cpu_capped = cpu != NULL;

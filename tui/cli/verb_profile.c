@@ -38,6 +38,7 @@ struct work {
     struct mls_hot *hot;
     struct mls_profile *profile;
     struct mls_memory_use memory;
+    struct mls_reshape_cost reshape;
     struct mls_environment environment;
     struct mls_placement *placement;
     struct mls_step_note *notes;
@@ -161,6 +162,9 @@ static enum mls_status measure(struct work *work, struct mls_error *reterr)
     if (!status)
         status = stopped;
     work->memory = mls_memory_read(loaded->plan, loaded->run); /* before this report takes any itself */
+    work->memory.runs = work->measure.concurrency;
+    if (!status)
+        work->reshape = mls_reshape_measure(work->opened.loader);
     if (!status)
         mls_profile_set_roofline(work->profile, mls_roofline_get(mls_session_isa(loaded->session),
                                                                  mls_session_threads(loaded->session),
@@ -205,6 +209,8 @@ static void fill_document(struct work *work)
                                            .counters = work->counters,
                                            .folded_base = arguments_text(work->arguments, OPTION_FOLDED_BASE),
                                            .memory = work->memory,
+                                           .reshape = work->reshape,
+                                           .reshape_hint = work->opened.options.reshape,
                                            .random_seed = work->opened.options.random_seed,
                                            .notes = work->notes,
                                            .findings = work->findings};

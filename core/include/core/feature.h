@@ -29,8 +29,8 @@ enum mls_status mls_feature_npz_shapes(const struct mls_interface *interface, co
 /*
  * mls_feature_random: fills input `index` reproducibly from the seed, by the model's own description: images uniform in
  * 0…255, floats normal with deviation 1, integers small and not negative (0 or 1 where the name speaks of a mask),
- * optional inputs with a default their default, other optional numbers NaN or 0 (models take their own value then), texts,
- * dictionaries and sequences empty. The values depend on seed and feature name only.
+ * optional inputs with a default their default, other optional inputs 0 (doubles NaN: models take their own value then),
+ * texts, dictionaries and sequences empty. The values depend on seed and feature name only.
  */
 enum mls_status mls_feature_random(struct mls_run *run, size_t index, uint64_t seed, struct mls_error *reterr);
 

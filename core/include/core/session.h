@@ -61,7 +61,10 @@ void mls_session_free(struct mls_session *session);
 const struct mls_interface *mls_session_interface(const struct mls_session *session);
 enum mls_isa mls_session_isa(const struct mls_session *session);
 uint32_t mls_session_threads(const struct mls_session *session);
-uint32_t mls_session_max_at_once(const struct mls_session *session);
+uint32_t mls_session_max_at_once(struct mls_session *session);
+
+/* mls_session_allow_at_once: lets at least n predictions run at once from now on. */
+void mls_session_allow_at_once(struct mls_session *session, uint32_t n);
 
 /* ---- Plans ------------------------------------------------------------------------------------------------------ */
 

@@ -13,6 +13,7 @@
 #include "profiler/loader.h"
 #include "profiler/memory.h"
 #include "profiler/profile.h"
+#include "profiler/reshape.h"
 
 struct json_t; /* jansson */
 
@@ -33,6 +34,8 @@ struct mls_document {
     const char *folded_base; /* earlier folded stacks: those written now become differential; or NULL */
     const struct mls_counters *counters; /* counted for each step, or NULL */
     struct mls_memory_use memory;
+    struct mls_reshape_cost reshape;
+    enum mls_reshape reshape_hint;
     uint64_t random_seed;
     const char *flags;                 /* the command line, or NULL */
     const struct mls_step_note *notes; /* parallel to the plan's steps, or NULL */

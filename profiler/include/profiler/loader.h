@@ -46,6 +46,7 @@ struct mls_loader_options {
     enum mls_precision precision;
     enum mls_weights weights;
     bool no_fusion;                          /* a step for each operation of the model */
+    enum mls_reshape reshape;
     uint64_t max_memory_bytes;               /* 0: three quarters of the machine's memory */
     const struct mls_shape_argument *shapes; /* other inputs: the shape of their file, else the default */
     size_t n_shapes;

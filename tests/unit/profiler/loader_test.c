@@ -8,6 +8,7 @@
 
 #include "profiler/loader.h"
 #include "profiler/measure.h"
+#include "profiler/reshape.h"
 
 static const char demo[] = MLS_TEST_DATA "/../demo/digits.mlpackage";
 
@@ -81,6 +82,22 @@ static void an_archive_of_inputs_sets_flexible_shapes(void **state)
     const struct mls_type *type = &mls_run_input(mls_loader_result(loader)->run, 0)->type;
     assert_int_equal(type->dims[0], 5);
     assert_int_equal(type->dims[1], 3);
+    mls_loader_free(loader);
+}
+
+static void a_new_shape_is_measured_where_the_model_has_one(void **state)
+{
+    (void)state;
+    const char flexible[] = MLS_TEST_DATA "/../parity/cases/flexible/model.mlpackage";
+    struct mls_loader *loader = load(&(struct mls_loader_options){.path = flexible, .threads = 1}, MLS_OK);
+    uint64_t total_ns = mls_loader_result(loader)->total_ns;
+    struct mls_reshape_cost cost = mls_reshape_measure(loader);
+    assert_true(cost.measured && cost.plan_ns && cost.first_ns && cost.next_ns);
+    assert_string_equal(cost.shapes, "x 1x3");
+    assert_int_equal(mls_loader_result(loader)->total_ns, total_ns); /* no part of the load */
+    mls_loader_free(loader);
+    loader = load(&(struct mls_loader_options){.path = demo, .threads = 1}, MLS_OK);
+    assert_false(mls_reshape_measure(loader).measured);
     mls_loader_free(loader);
 }
 
@@ -205,6 +222,7 @@ int main(void)
         cmocka_unit_test(a_failure_is_kept_with_what_was_opened),
         cmocka_unit_test(required_inputs_are_asked_for_by_name),
         cmocka_unit_test(an_archive_of_inputs_sets_flexible_shapes),
+        cmocka_unit_test(a_new_shape_is_measured_where_the_model_has_one),
         cmocka_unit_test(unknown_inputs_and_shapes_are_refused),
         cmocka_unit_test(a_cancelled_load_ends_with_cancelled),
         cmocka_unit_test(as_many_predictions_are_timed_as_were_asked_for),
