@@ -261,8 +261,10 @@ static enum mls_status infer_tile(const struct mls_op_call *call, struct mls_err
             type.dims[i] = MLS_DIM_UNKNOWN;
             continue;
         }
-        if (reps[i] < 0)
-            return mls_op_fail(call, reterr, MLS_ERR_OP_ARGUMENT, "reps[%u] is %lld", i, (long long)reps[i]);
+        /* MIL wants at least 1. An expand that keeps a size (-1) divides it by the size, which gives less and
+         * means 1. */
+        if (reps[i] < 1)
+            reps[i] = 1;
         if (x->dims[i] >= 0 && !mls_mul_i64(x->dims[i], reps[i], &type.dims[i]))
             return mls_op_fail(call, reterr, MLS_ERR_OP_SHAPE, "the result is too large");
     }
