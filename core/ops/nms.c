@@ -81,6 +81,7 @@ struct nms {
     int64_t boxes_step;
     int64_t number_step;
     float iou_threshold;
+    bool equal_too; /* from opset 7 on an overlap of exactly the threshold suppresses as well */
     bool per_class;
 };
 
@@ -153,7 +154,8 @@ static int64_t select_boxes(const struct nms *nms, struct candidate *candidates,
         const struct candidate *selected = &candidates[best];
         for (int64_t i = 0; i < nms->n; i++) {
             bool rival = !nms->per_class || candidates[i].class == selected->class;
-            if (candidates[i].open && rival && overlap(selected, &candidates[i]) > nms->iou_threshold)
+            float shared = candidates[i].open && rival ? overlap(selected, &candidates[i]) : 0;
+            if (shared > nms->iou_threshold || (nms->equal_too && shared > 0 && shared == nms->iou_threshold))
                 candidates[i].open = false;
         }
         candidates[best].open = false;
@@ -197,6 +199,7 @@ static enum mls_status run_nms(struct mls_op_call *call, struct mls_op_env *env)
                       .max_boxes = mls_op_int(call, layout.max_boxes, 1),
                       .n_classes = scores->type.dims[last ? 1 : 2],
                       .iou_threshold = (float)mls_op_float(call, IOU_THRESHOLD, 0),
+                      .equal_too = call->row->since >= 7,
                       .per_class = mls_op_bool(call, layout.per_class, false)};
     nms.boxes_step = last ? 1 : 4;
     nms.number_step = last ? nms.n : 1;

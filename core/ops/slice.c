@@ -27,7 +27,8 @@ static enum mls_status read_params(const struct mls_op_call *call, unsigned base
     for (unsigned p = 0; p < SLICE_PARAMS; p++) {
         int n = mls_op_ints(call, base + p, ret_params->values[p], MLS_RANK_MAX);
         bool given = mls_op_given(call, base + p), known = given && n >= 0;
-        if ((known && (unsigned)n != rank) || (given && !known && p >= STRIDE))
+        bool unusable = given && !known && mls_op_in(call, base + p)->data; /* too many, or no integers */
+        if ((known && (unsigned)n != rank) || (given && !known && p >= STRIDE) || unusable)
             return mls_op_fail(call, reterr, MLS_ERR_OP_ARGUMENT, "%s has not the %u elements of the rank",
                                call->row->params[base + p].name, rank);
         ret_params->n[p] = n;
@@ -181,7 +182,10 @@ static enum mls_status solve_sized(const struct mls_op_call *call, struct span *
     int64_t begins[MLS_RANK_MAX], sizes[MLS_RANK_MAX];
     int n_begins = mls_op_ints(call, SIZED_BEGIN, begins, MLS_RANK_MAX);
     int n_sizes = mls_op_ints(call, SIZED_SIZE, sizes, MLS_RANK_MAX);
-    if ((n_begins >= 0 && (unsigned)n_begins != x->rank) || (n_sizes >= 0 && (unsigned)n_sizes != x->rank))
+    bool unusable = (n_begins < 0 && mls_op_in(call, SIZED_BEGIN)->data) ||
+                    (n_sizes < 0 && mls_op_in(call, SIZED_SIZE)->data);
+    if (unusable || (n_begins >= 0 && (unsigned)n_begins != x->rank) ||
+        (n_sizes >= 0 && (unsigned)n_sizes != x->rank))
         return mls_op_fail(call, reterr, MLS_ERR_OP_ARGUMENT,
                            "begin and size must have the %u elements of the rank", (unsigned)x->rank);
     for (unsigned i = 0; i < x->rank; i++) {

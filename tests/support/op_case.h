@@ -24,7 +24,7 @@
 #include "ops/op_check.h"
 #include "support/op_coverage.h"
 
-enum { OP_CASE_VALUES_MAX = 64, OP_CASE_OUTPUTS_MAX = 16 };
+enum { OP_CASE_VALUES_MAX = 64, OP_CASE_OUTPUTS_MAX = 16, OP_CASE_SCRATCH_MAX = 1 << 28 };
 
 struct op_case {
     const struct mls_op_row *row;
@@ -269,7 +269,9 @@ static inline enum mls_status op_case_run(struct op_case *c, enum mls_isa cap, u
         status = c->row->pack(&w.call, &env, c->arena, &w.call.packed, &packed_bytes);
     size_t scratch_bytes =
         status == MLS_OK && c->row->scratch_bytes ? c->row->scratch_bytes(&w.call, &env) : 0;
-    if (scratch_bytes) {
+    if (scratch_bytes > OP_CASE_SCRATCH_MAX)
+        status = MLS_ERR_MEMORY;
+    else if (scratch_bytes) {
         scratch_bytes = (scratch_bytes + 63) / 64 * 64;
         w.call.scratch = aligned_alloc(64, scratch_bytes);
         memset(w.call.scratch, 0xa5, scratch_bytes);
