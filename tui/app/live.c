@@ -201,6 +201,7 @@ bool mls_live_restart(struct mls_live *live, const struct mls_settings *settings
 enum mls_status mls_live_set_baseline(struct mls_live *live, const char *path, struct mls_error *reterr)
 {
     char label[MLS_LOG_TEXT_BYTES];
+    live->snapshot.comparison = NULL; /* with the baseline that goes; the next look compares anew */
     if (path)
         return mls_baseline_open(&live->baseline, path, reterr);
     if (!live->snapshot.n_steps)
