@@ -8,6 +8,7 @@
 
 /* Numbers of element types and of colour spaces in features. */
 enum {
+    ARRAY_UNSET = 0, /* what early converters wrote inside pipelines: numbers, which features hold as doubles */
     ARRAY_FP16 = 65552,
     ARRAY_FP32 = 65568,
     ARRAY_FP64 = 65600,
@@ -33,6 +34,7 @@ static enum mls_status read_array_dtype(int32_t number, const char *feature, enu
     case ARRAY_FP32:
         *ret_dtype = MLS_FP32;
         return MLS_OK;
+    case ARRAY_UNSET:
     case ARRAY_FP64:
         *ret_dtype = MLS_FP64;
         return MLS_OK;
