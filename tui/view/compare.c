@@ -17,12 +17,7 @@
     X(NAME, "name", NULL, "name", TEXT, 16, 0, true, false)             \
     X(KERNELS, "kernels", NULL, "kernels", TEXT, 40, 4, false, false)
 
-enum column {
-#define X(id, key, alias, title, kind, width, rank, flexible, sum) COLUMN_##id,
-    COLUMN_LIST(X)
-#undef X
-        N_COLUMNS
-};
+enum column { COLUMN_LIST(MLS_COLUMN_INDEX) N_COLUMNS };
 
 static const struct mls_column columns[] = {
 #define X(id, key, alias, title, kind, width, rank, flexible, sum) \

@@ -18,19 +18,9 @@
     X(PREDICTED, "predicted", NULL, "predicted", TIME_NS, 9, 4, false) \
     X(STATE, "state", NULL, "state", TEXT, 20, 5, false)
 
-enum column {
-#define X(id, key, alias, title, kind, width, rank, flexible) COLUMN_##id,
-    COLUMN_LIST(X)
-#undef X
-        N_COLUMNS
-};
+enum column { COLUMN_LIST(MLS_COLUMN_INDEX) N_COLUMNS };
 
-static const struct mls_column columns[] = {
-#define X(id, key, alias, title, kind, width, rank, flexible) \
-    {key, alias, title, MLS_DATUM_##kind, width, rank, flexible, false, false, false},
-    COLUMN_LIST(X)
-#undef X
-};
+static const struct mls_column columns[] = {COLUMN_LIST(MLS_COLUMN_ROW)};
 
 static size_t rows(const struct mls_view *view)
 {

@@ -12,19 +12,9 @@
     X(CONFIDENCE, "confidence", NULL, "sure", TEXT, 6, 1, false) \
     X(LAYER, "layer", NULL, "layer", TEXT, 13, 4, false)
 
-enum column {
-#define X(id, key, alias, title, kind, width, rank, flexible) COLUMN_##id,
-    COLUMN_LIST(X)
-#undef X
-        N_COLUMNS
-};
+enum column { COLUMN_LIST(MLS_COLUMN_INDEX) N_COLUMNS };
 
-static const struct mls_column columns[] = {
-#define X(id, key, alias, title, kind, width, rank, flexible) \
-    {key, alias, title, MLS_DATUM_##kind, width, rank, flexible, false, false, false},
-    COLUMN_LIST(X)
-#undef X
-};
+static const struct mls_column columns[] = {COLUMN_LIST(MLS_COLUMN_ROW)};
 
 static size_t rows(const struct mls_view *view)
 {

@@ -8,12 +8,7 @@
     X(NAME, "name", NULL, "request", 17, 1, false) \
     X(HELP, "help", NULL, "what it does", 56, 0, true)
 
-enum column {
-#define X(id, key, alias, title, width, rank, flexible) COLUMN_##id,
-    COLUMN_LIST(X)
-#undef X
-        N_COLUMNS
-};
+enum column { COLUMN_LIST(MLS_COLUMN_INDEX) N_COLUMNS };
 
 static const struct mls_column columns[] = {
 #define X(id, key, alias, title, width, rank, flexible) \

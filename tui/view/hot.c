@@ -10,12 +10,7 @@
     X(SAMPLES, "samples", NULL, "samples", COUNT, 8, 3, false, false)     \
     X(NAME, "name", NULL, "function", TEXT, 24, 0, true, false)
 
-enum column {
-#define X(id, key, alias, title, kind, width, rank, flexible, bar) COLUMN_##id,
-    COLUMN_LIST(X)
-#undef X
-        N_COLUMNS
-};
+enum column { COLUMN_LIST(MLS_COLUMN_INDEX) N_COLUMNS };
 
 static const struct mls_column columns[] = {
 #define X(id, key, alias, title, kind, width, rank, flexible, bar) \

@@ -15,19 +15,9 @@
     X(PEAK, "peak", NULL, "at peak", TEXT, 7, 1, false)     \
     X(MAKER, "maker", NULL, "made by", TEXT, 24, 2, false)
 
-enum column {
-#define X(id, key, alias, title, kind, width, rank, flexible) COLUMN_##id,
-    COLUMN_LIST(X)
-#undef X
-        N_COLUMNS
-};
+enum column { COLUMN_LIST(MLS_COLUMN_INDEX) N_COLUMNS };
 
-static const struct mls_column columns[] = {
-#define X(id, key, alias, title, kind, width, rank, flexible) \
-    {key, alias, title, MLS_DATUM_##kind, width, rank, flexible, false, false, false},
-    COLUMN_LIST(X)
-#undef X
-};
+static const struct mls_column columns[] = {COLUMN_LIST(MLS_COLUMN_ROW)};
 
 struct memory {
     double *live_bytes; /* during each step */

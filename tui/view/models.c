@@ -12,12 +12,7 @@
     X(SIZE, "size", NULL, "size", BYTES, 8, 0, false)   \
     X(PATH, "path", "name", "path", TEXT, 30, 0, true)
 
-enum column {
-#define X(id, key, alias, title, kind, width, rank, flexible) COLUMN_##id,
-    COLUMN_LIST(X)
-#undef X
-        N_COLUMNS
-};
+enum column { COLUMN_LIST(MLS_COLUMN_INDEX) N_COLUMNS };
 
 static const struct mls_column columns[] = {
 #define X(id, key, alias, title, kind, width, rank, flexible) \

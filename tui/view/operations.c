@@ -40,12 +40,7 @@
 
 enum { BAR = 1, SUM = 2, FLEXIBLE = 4, BARE = 8 };
 
-enum column {
-#define X(id, key, alias, title, kind, width, rank, flags) COLUMN_##id,
-    COLUMN_LIST(X)
-#undef X
-        N_COLUMNS
-};
+enum column { COLUMN_LIST(MLS_COLUMN_INDEX) N_COLUMNS };
 
 static const struct mls_column columns[] = {
 #define X(id, key, alias, title, kind, width, rank, flags) \

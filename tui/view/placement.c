@@ -17,19 +17,9 @@
     X(CPU_AND_ANE, "cpuAndNeuralEngine", NULL, "+ane", TEXT, 4, 0, false) \
     X(CONFIDENCE, "confidence", NULL, "sure", TEXT, 6, 1, false)
 
-enum column {
-#define X(id, key, alias, title, kind, width, rank, flexible) COLUMN_##id,
-    COLUMN_LIST(X)
-#undef X
-        N_COLUMNS
-};
+enum column { COLUMN_LIST(MLS_COLUMN_INDEX) N_COLUMNS };
 
-static const struct mls_column columns[] = {
-#define X(id, key, alias, title, kind, width, rank, flexible) \
-    {key, alias, title, MLS_DATUM_##kind, width, rank, flexible, false, false, false},
-    COLUMN_LIST(X)
-#undef X
-};
+static const struct mls_column columns[] = {COLUMN_LIST(MLS_COLUMN_ROW)};
 
 struct placement {
     unsigned ahead; /* of the snapshot's setting: the one whose segments and reasons are shown */

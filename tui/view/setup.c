@@ -8,12 +8,7 @@
     X(HELP, "help", NULL, "what it does", 30, 0, true) \
     X(VALUES, "values", NULL, "what it takes", 30, 3, false)
 
-enum column {
-#define X(id, key, alias, title, width, rank, flexible) COLUMN_##id,
-    COLUMN_LIST(X)
-#undef X
-        N_COLUMNS
-};
+enum column { COLUMN_LIST(MLS_COLUMN_INDEX) N_COLUMNS };
 
 static const struct mls_column columns[] = {
 #define X(id, key, alias, title, width, rank, flexible) \

@@ -17,12 +17,7 @@
     X(TYPE, "type", NULL, "type", TEXT, 12, 0, false, false)         \
     X(NAME, "name", NULL, "name", TEXT, 16, 0, true, false)
 
-enum column {
-#define X(id, key, alias, title, kind, width, rank, flexible, bar) COLUMN_##id,
-    COLUMN_LIST(X)
-#undef X
-        N_COLUMNS
-};
+enum column { COLUMN_LIST(MLS_COLUMN_INDEX) N_COLUMNS };
 
 static const struct mls_column columns[] = {
 #define X(id, key, alias, title, kind, width, rank, flexible, bar) \

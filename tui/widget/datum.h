@@ -52,6 +52,12 @@ struct mls_column {
     bool sum;  /* marked rows are summed up in this column */
 };
 
+/* What a view's COLUMN_LIST(X) of X(ID, key, alias, title, kind, width, rank, flexible) becomes: names of
+ * columns, and their rows. */
+#define MLS_COLUMN_INDEX(id, ...) COLUMN_##id,
+#define MLS_COLUMN_ROW(id, key, alias, title, kind, width, rank, flexible) \
+    {key, alias, title, MLS_DATUM_##kind, width, rank, flexible, false, false, false},
+
 /* A row that stands under no other. */
 #define MLS_NO_ROW SIZE_MAX
 
