@@ -192,7 +192,7 @@ static enum mls_status run_boxes(struct mls_op_call *call, struct mls_op_env *en
 static const struct mls_op_row rows[] = {
     {.name = "box_suppression",
      .since = 5,
-     .flags = MLS_OP_ALLOCATES,
+     .flags = MLS_OP_ALLOCATES | MLS_OP_OUTPUTS,
      .params = {[CONFIDENCE] = {"confidence", MLS_T_REAL, 0, 0},
                 [COORDINATES] = {"coordinates", MLS_T_REAL, 0, 0},
                 [IOU_DEFAULT] = {"iou_default", MLS_T_REAL, MLS_PARAM_CONST, 0},

@@ -81,6 +81,7 @@ static enum mls_status run_classify(struct mls_op_call *call, struct mls_op_env 
 static const struct mls_op_row rows[] = {
     {.name = "classify",
      .since = 5,
+     .flags = MLS_OP_OUTPUTS,
      .params = {[PROBABILITIES] = {"probabilities", MLS_T_FLOAT, 0, 0},
                 [CLASSES] = {"classes", MLS_T_TEXT | MLS_DTYPE_BIT(MLS_INT64),
                              MLS_PARAM_LIST | MLS_PARAM_CONST, 0}},

@@ -362,7 +362,7 @@ static const struct mls_op_row rows[] = {
      .run = run_blocks},
     {.name = "constexpr_lut_to_sparse",
      .since = 8,
-     .flags = MLS_OP_CONSTEXPR,
+     .flags = MLS_OP_CONSTEXPR | MLS_OP_OUTPUTS,
      .params = {[S_MASK] = {"indices_mask", MLS_DTYPE_BIT(MLS_UINT1), MLS_PARAM_CONST, 0},
                 [S_INDICES] = {"indices_nonzero_data", T_INDEX, MLS_PARAM_CONST, 0},
                 [S_LUT] = {"lut", T_LUT, MLS_PARAM_CONST, 0},

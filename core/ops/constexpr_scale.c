@@ -205,7 +205,7 @@ static const struct mls_op_row rows[] = {
      .run = run_blockwise},
     {.name = "constexpr_sparse_blockwise_shift_scale",
      .since = 8,
-     .flags = MLS_OP_CONSTEXPR,
+     .flags = MLS_OP_CONSTEXPR | MLS_OP_OUTPUTS,
      .params = {[S_MASK] = {"data_mask", MLS_DTYPE_BIT(MLS_UINT1), MLS_PARAM_CONST, 0},
                 [S_DATA] = {"nonzero_data", MLS_T_QUANTIZED, MLS_PARAM_CONST, 0},
                 SCALE_PARAMS(S_SCALE, S_OFFSET)},

@@ -176,7 +176,7 @@ static enum mls_status run_items(struct mls_op_call *call, struct mls_op_env *en
 static const struct mls_op_row rows[] = {
     {.name = "item_similarity",
      .since = 5,
-     .flags = MLS_OP_ALLOCATES,
+     .flags = MLS_OP_ALLOCATES | MLS_OP_OUTPUTS,
      .params = {[ITEMS] = {"items", MLS_T_ANY, 0, 0},
                 [IDS] = COLUMN("ids", MLS_T_LABEL),
                 [BASE_ITEM] = COLUMN("base_item", MLS_T_I32),

@@ -129,6 +129,7 @@ static const struct mls_op_row rows[] = {
      .run = run_regressor},
     {.name = "glm_classifier",
      .since = 5,
+     .flags = MLS_OP_OUTPUTS,
      .params = {PARAMS, [LABELS] = {"labels", MLS_T_LABEL, MLS_PARAM_CONST, 0},
                 [ONE_VS_REST] = {"one_vs_rest", MLS_T_BOOL, MLS_PARAM_CONST, 0}},
      .infer = infer_classifier,

@@ -111,6 +111,7 @@ static uint64_t flops_neighbors(const struct mls_op_call *call)
 static const struct mls_op_row rows[] = {
     {.name = "nearest_neighbors_classifier",
      .since = 5,
+     .flags = MLS_OP_OUTPUTS,
      .params = {[X] = {"x", MLS_T_FEATURE, MLS_PARAM_VARIADIC, 0},
                 [SAMPLES] = {"samples", MLS_DTYPE_BIT(MLS_FP32), MLS_PARAM_CONST, 0},
                 [CLASS_OF_SAMPLE] = {"class_of_sample", MLS_T_I32, MLS_PARAM_CONST, 0},

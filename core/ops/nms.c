@@ -243,6 +243,7 @@ static enum mls_status run_nms(struct mls_op_call *call, struct mls_op_env *env)
 static const struct mls_op_row rows[] = {
     {.name = "non_maximum_suppression",
      .since = 5,
+     .flags = MLS_OP_OUTPUTS,
      .params = {FLOAT_PARAM("boxes"), FLOAT_PARAM("scores"), THRESHOLD("iou_threshold"),
                 THRESHOLD("score_threshold"), MAX_BOXES, PER_CLASS},
      .infer = infer_nms,
@@ -250,6 +251,7 @@ static const struct mls_op_row rows[] = {
      .run = run_nms},
     {.name = "non_maximum_suppression",
      .since = 7,
+     .flags = MLS_OP_OUTPUTS,
      .params = {FLOAT_PARAM("boxes"), FLOAT_PARAM("scores"), THRESHOLD("iou_threshold"), MAX_BOXES,
                 PER_CLASS},
      .infer = infer_nms,

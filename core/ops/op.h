@@ -64,6 +64,7 @@ enum mls_op_flags {
         1u << 9, /* outputs tell of the inputs' types, not of their content: known once these are */
     MLS_OP_SCALAR_DECLARED =
         1u << 10,             /* coremltools declares a scalar where only an unbroadcast operand is one */
+    MLS_OP_OUTPUTS = 1u << 11, /* not always one output: `infer` checks how many */
     MLS_OP_EPILOGUE = 1u << 8 /* `run` applies call->fused to output 0, if it is of floats; never with VIEW or
                                  INPLACE */
 };

@@ -117,7 +117,8 @@ enum mls_status mls_op_check_params(const struct mls_op_row *row, const struct m
         if (status != MLS_OK)
             return status;
     }
-    if (!call->n_outputs && !(row->flags & MLS_OP_ALIAS_STATE)) /* write_state has none */
-        return mls_op_fail(call, reterr, MLS_ERR_PROGRAM_INVALID, "it has no output");
+    bool stores = row->flags & MLS_OP_ALIAS_STATE && !call->n_outputs; /* write_state has none */
+    if (call->n_outputs != 1 && !stores && !(call->n_outputs && row->flags & MLS_OP_OUTPUTS))
+        return mls_op_fail(call, reterr, MLS_ERR_PROGRAM_INVALID, "it cannot have %u outputs", call->n_outputs);
     return MLS_OK;
 }

@@ -288,9 +288,9 @@ static uint64_t flops_recurrent(const struct mls_op_call *call)
     {                                       \
         name, MLS_T_BOOL, OPTIONAL_CONST, 0 \
     }
-#define RUN                                                                                      \
-    .infer = infer_recurrent, .flops = flops_recurrent, .scratch_bytes = mls_cell_scratch_bytes, \
-    .pack = pack_recurrent, .run = mls_cell_run
+#define RUN                                                                                          \
+    .flags = MLS_OP_OUTPUTS, .infer = infer_recurrent, .flops = flops_recurrent,                     \
+    .scratch_bytes = mls_cell_scratch_bytes, .pack = pack_recurrent, .run = mls_cell_run
 
 #define LSTM_ROW(opset, types)                     \
     {                                              \

@@ -315,7 +315,7 @@ static enum mls_status run_argsort(struct mls_op_call *call, struct mls_op_env *
     }
 #define TOPK(opset, types, k_types, ...)                                    \
     {                                                                       \
-        .name = "topk", .since = (opset),                                   \
+        .name = "topk", .since = (opset), .flags = MLS_OP_OUTPUTS,          \
         .params = {[X] = {"x", (types), 0, 0},                              \
                    [K] = OPTION("k", k_types),                              \
                    [AXIS] = OPTION("axis", MLS_T_I32),                      \
@@ -327,6 +327,7 @@ static enum mls_status run_argsort(struct mls_op_call *call, struct mls_op_env *
 static const struct mls_op_row rows[] = {
     {.name = "topk",
      .since = 5,
+     .flags = MLS_OP_OUTPUTS,
      .params = {[X] = {"x", MLS_T_FLOAT | MLS_T_I32, 0, 0},
                 [K] = OPTION("k", MLS_T_I32),
                 [AXIS] = OPTION("axis", MLS_T_I32),

@@ -270,6 +270,7 @@ static const struct mls_op_row rows[] = {
      .run = run_regressor},
     {.name = "support_vector_classifier",
      .since = 5,
+     .flags = MLS_OP_OUTPUTS,
      .params =
          {PARAMS, [LABELS] = {"labels", MLS_T_LABEL, MLS_PARAM_CONST, 0},
           [COUNTS] = {"counts", MLS_T_I32, MLS_PARAM_CONST, 0},

@@ -311,6 +311,7 @@ static const struct mls_op_row rows[] = {
      .run = run_stack},
     {.name = "split",
      .since = 5,
+     .flags = MLS_OP_OUTPUTS,
      .params = {[SPLIT_X] = {"x", T_JOIN, 0, 0},
                 [SPLIT_NUMBER] = {"num_splits", MLS_T_I32, MLS_PARAM_CONST | MLS_PARAM_OPTIONAL, 0},
                 [SPLIT_SIZES] = {"split_sizes", MLS_T_I32, MLS_PARAM_CONST | MLS_PARAM_OPTIONAL, 0},

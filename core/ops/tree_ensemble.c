@@ -294,6 +294,7 @@ static const struct mls_op_row rows[] = {
      .run = run_regressor},
     {.name = "tree_ensemble_classifier",
      .since = 5,
+     .flags = MLS_OP_OUTPUTS,
      .params = {COLUMNS, [LABELS] = {"labels", MLS_T_LABEL, MLS_PARAM_CONST, 0}},
      .infer = infer_classifier,
      .flops = flops_trees,

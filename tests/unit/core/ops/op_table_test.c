@@ -168,6 +168,20 @@ static void parameters_of_wrong_shape_are_refused(void **state)
     expect_refused(&c, MLS_ERR_OP_ARGUMENT, "\"mode\"");
 }
 
+/* A second output would be memory that nobody writes. */
+static void another_number_of_outputs_is_refused(void **state)
+{
+    (void)state;
+    for (unsigned n = 0; n < 3; n++) {
+        struct op_case c;
+        op_case_begin(&c, "relu", 5);
+        op_case_floats(&c, "x", MLS_FP32, 1, (int64_t[]){2}, (float[]){1, -1});
+        c.n_outputs = n;
+        assert_int_equal(op_case_infer(&c, true), n == 1 ? MLS_OK : MLS_ERR_PROGRAM_INVALID);
+        op_case_end(&c);
+    }
+}
+
 static void unknown_dimensions_stay_unknown(void **state)
 {
     (void)state;
@@ -284,6 +298,7 @@ int main(void)
         cmocka_unit_test(shapes_that_do_not_broadcast_are_refused),
         cmocka_unit_test(wrong_axes_are_refused),
         cmocka_unit_test(parameters_of_wrong_shape_are_refused),
+        cmocka_unit_test(another_number_of_outputs_is_refused),
         cmocka_unit_test(unknown_dimensions_stay_unknown),
         cmocka_unit_test(operations_in_place_give_the_same_result),
         cmocka_unit_test(results_do_not_depend_on_the_number_of_threads),
