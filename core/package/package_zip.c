@@ -1,16 +1,19 @@
 /*
  * A zip of a package, of a compiled model or of a bare .mlmodel. libzip reads the archive where it lies; the
- * members of the model are unpacked into one piece of memory, which is secret when the archive was sealed.
+ * members of the model are unpacked into one piece of memory, which is secret when the archive was sealed. What zlib
+ * keeps while it unpacks, a window of the content among it, is secret too.
  */
 #include "form.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include <zip.h>
+#include <zlib.h>
 
 #include "base/checked.h"
 #include "base/limits.h"
@@ -18,11 +21,15 @@
 
 /* Deflate cannot make more out of one byte: a match of 258 bytes takes two bits. What claims more lies. */
 enum { DEFLATE_RATIO_MAX = 1032 };
+/* What zlib takes to unpack: its state and a window of 32 KiB. */
+enum { INFLATE_BYTES = 64 << 10, CHUNK_BYTES = 64 << 10 };
 
 struct member {
     const char *path; /* clean, in the entry arena */
     zip_uint64_t index;
     size_t size_bytes;
+    uint32_t checksum;
+    bool deflated;
     bool folder;
 };
 
@@ -36,6 +43,9 @@ struct archive {
     bool root_is_file; /* the model is a bare .mlmodel */
     uint8_t *memory;   /* of all contents: that of `secret`, or a mapping of the package's */
     struct secret *secret;
+    struct secret *work; /* of zlib, and then a chunk of packed bytes */
+    size_t work_used;
+    z_stream inflater;
     struct mls_error *reterr;
 };
 
@@ -66,7 +76,7 @@ static bool is_link(zip_t *zip, zip_uint64_t index)
 
 static enum mls_status check_member(const struct archive *archive, const zip_stat_t *about)
 {
-    zip_uint64_t wanted = ZIP_STAT_SIZE | ZIP_STAT_COMP_SIZE | ZIP_STAT_COMP_METHOD;
+    zip_uint64_t wanted = ZIP_STAT_SIZE | ZIP_STAT_COMP_SIZE | ZIP_STAT_COMP_METHOD | ZIP_STAT_CRC;
     if ((about->valid & wanted) != wanted)
         return refuse(archive, MLS_ERR_PACKAGE_UNKNOWN, about->name, "its sizes are not stated");
     if (about->valid & ZIP_STAT_ENCRYPTION_METHOD && about->encryption_method != ZIP_EM_NONE)
@@ -103,7 +113,12 @@ static enum mls_status add_member(struct archive *archive, zip_uint64_t index, u
     *packed_bytes += folder ? 0 : about.comp_size;
     if (*packed_bytes > archive->source->bytes.size_bytes)
         return refuse(archive, MLS_ERR_PACKAGE_UNKNOWN, about.name, "members overlap in the file");
-    archive->members[archive->n_members++] = (struct member){path, index, folder ? 0 : (size_t)about.size, folder};
+    archive->members[archive->n_members++] = (struct member){.path = path,
+                                                             .index = index,
+                                                             .size_bytes = folder ? 0 : (size_t)about.size,
+                                                             .checksum = about.crc,
+                                                             .deflated = about.comp_method == ZIP_CM_DEFLATE,
+                                                             .folder = folder};
     return MLS_OK;
 }
 
@@ -260,16 +275,64 @@ static enum mls_status take_memory(struct archive *archive, size_t size_bytes)
     return package_map_memory(archive->package, size_bytes, &archive->memory, archive->reterr);
 }
 
-/* The content, and no more and no less; its end is where libzip compares the checksum. */
-static enum mls_status unpack_member(const struct archive *archive, const struct member *member, uint8_t *out)
+static void *take_work(void *user, unsigned n, unsigned size)
 {
-    zip_file_t *file = zip_fopen_index(archive->zip, member->index, 0);
+    struct archive *archive = user;
+    size_t bytes = ((size_t)n * size + 15) / 16 * 16;
+    if (bytes > INFLATE_BYTES - archive->work_used)
+        return NULL;
+    archive->work_used += bytes;
+    return archive->work->data + archive->work_used - bytes;
+}
+
+static void leave_work(void *user, void *memory) /* all of it goes at once */
+{
+    (void)user, (void)memory;
+}
+
+static bool begin_inflater(struct archive *archive)
+{
+    archive->work = secret_create(INFLATE_BYTES + CHUNK_BYTES);
+    archive->inflater = (z_stream){.zalloc = take_work, .zfree = leave_work, .opaque = archive};
+    return archive->work && inflateInit2(&archive->inflater, -MAX_WBITS) == Z_OK;
+}
+
+/* Packed bytes of a member to exactly its content. */
+static bool inflate_member(struct archive *archive, zip_file_t *file, const struct member *member, uint8_t *out)
+{
+    z_stream *stream = &archive->inflater;
+    uint8_t *chunk = archive->work->data + INFLATE_BYTES;
+    size_t left = member->size_bytes;
+    int state = inflateReset(stream);
+    for (stream->avail_in = 0, stream->avail_out = 0, stream->next_out = out; state == Z_OK;) {
+        if (!stream->avail_in) {
+            zip_int64_t n = zip_fread(file, chunk, CHUNK_BYTES);
+            if (n < 0)
+                return false;
+            stream->next_in = chunk; /* none left: then inflate says so */
+            stream->avail_in = (unsigned)n;
+        }
+        if (!stream->avail_out && left) {
+            stream->avail_out = left < UINT_MAX ? (unsigned)left : UINT_MAX;
+            left -= stream->avail_out;
+        }
+        state = inflate(stream, Z_NO_FLUSH);
+    }
+    return state == Z_STREAM_END && !left && !stream->avail_out && !stream->avail_in &&
+           zip_fread(file, chunk, 1) == 0;
+}
+
+/* The content, and no more and no less, with the checksum that the archive states. libzip gives the packed bytes. */
+static enum mls_status unpack_member(struct archive *archive, const struct member *member, uint8_t *out)
+{
+    zip_file_t *file = zip_fopen_index(archive->zip, member->index, ZIP_FL_COMPRESSED);
     if (!file)
         return refuse(archive, MLS_ERR_PACKAGE_UNKNOWN, member->path, zip_strerror(archive->zip));
-    bool whole = zip_fread(file, out, member->size_bytes) == (zip_int64_t)member->size_bytes &&
-                 zip_fread(file, &(uint8_t){0}, 1) == 0;
+    bool whole = member->deflated ? inflate_member(archive, file, member, out)
+                                  : zip_fread(file, out, member->size_bytes) == (zip_int64_t)member->size_bytes &&
+                                        zip_fread(file, archive->work->data, 1) == 0;
     zip_fclose(file);
-    if (whole)
+    if (whole && crc32_z(0, out, member->size_bytes) == member->checksum)
         return MLS_OK;
     enum mls_status status =
         refuse(archive, MLS_ERR_PACKAGE_UNKNOWN, member->path, "its bytes are damaged or cut");
@@ -289,6 +352,8 @@ static const char *path_in_model(const struct archive *archive, const struct mem
 static enum mls_status unpack(struct archive *archive, size_t total_bytes)
 {
     size_t done = 0;
+    if (!begin_inflater(archive))
+        return package_out_of_memory(archive->package, archive->reterr);
     for (size_t i = 0; i < archive->n_members; i++) {
         const struct member *member = &archive->members[i];
         if (!wanted(archive, member) || member->folder)
@@ -396,6 +461,7 @@ static enum mls_status zip_form_open(struct mls_package *package, const struct p
     }
     zip_error_fini(&error);
     free(archive.members);
+    secret_free(archive.work);
     if (status)
         secret_free(archive.secret);
     else

@@ -5,9 +5,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
+#include <zip.h>
+
 #include "core/package.h"
+#include "package/gcm.h"
 #include "profiler/loader.h"
 
 #define DEMO MLS_TEST_DATA "/../demo/"
@@ -44,18 +48,24 @@ static struct pattern key_pattern(void)
     return pattern;
 }
 
-/* From the middle of the weights. */
-static struct pattern weights_pattern(void)
+#define WEIGHTS "Data/com.apple.CoreML/weights/weight.bin"
+
+/* From the weights, at a place. */
+static struct pattern weights_at(off_t offset)
 {
     struct pattern pattern;
     volatile uint8_t bytes[PATTERN_BYTES];
-    read_exactly(DEMO "digits.mlpackage/Data/com.apple.CoreML/weights/weight.bin", 100000,
-                 (void *)(uintptr_t)bytes, sizeof bytes);
+    read_exactly(DEMO "digits.mlpackage/" WEIGHTS, offset, (void *)(uintptr_t)bytes, sizeof bytes);
     for (size_t i = 0; i < PATTERN_BYTES; i++) {
         pattern.masked[i] = bytes[i] ^ MASK;
         bytes[i] = 0;
     }
     return pattern;
+}
+
+static struct pattern weights_pattern(void)
+{
+    return weights_at(100000);
 }
 
 static bool holds(const uint8_t *begin, size_t size, const struct pattern *pattern)
@@ -111,6 +121,61 @@ static void nothing_is_left_of_a_sealed_model(void **state)
     assert_int_equal(count_mappings(&secret), 0);
 }
 
+/* The demo as a deflated zip in a sealed file; made by a child, whose memory is not looked at. */
+static void write_sealed_zip(const char *path)
+{
+    static const char *const files[] = {"Manifest.json", "Data/com.apple.CoreML/model.mlmodel", WEIGHTS};
+    struct mls_key *key;
+    zip_source_t *source = zip_source_buffer_create(NULL, 0, 0, NULL);
+    zip_source_keep(source);
+    zip_t *zip = zip_open_from_source(source, ZIP_TRUNCATE, NULL);
+    for (size_t i = 0; i < 3; i++) {
+        char from[512];
+        snprintf(from, sizeof from, DEMO "digits.mlpackage/%s", files[i]);
+        zip_int64_t index = zip_file_add(zip, files[i], zip_source_file(zip, from, 0, -1), 0);
+        zip_set_file_compression(zip, (zip_uint64_t)index, ZIP_CM_DEFLATE, 9);
+    }
+    if (zip_close(zip) || zip_source_open(source) || mls_key_from_file(DEMO "digits.key", &key, NULL))
+        _exit(1);
+    static uint8_t plain[1 << 20], box[(1 << 20) + GCM_OVERHEAD_BYTES];
+    size_t size = (size_t)zip_source_read(source, plain, sizeof plain);
+    struct gcm_stream *stream = gcm_seal_begin(key, box);
+    bool ok = stream && gcm_stream_update(stream, plain, size, box + GCM_NONCE_BYTES) &&
+              gcm_seal_end(stream, box + GCM_NONCE_BYTES + size);
+    FILE *file = fopen(path, "wbe");
+    ok = ok && file && fwrite(box, 1, size + GCM_OVERHEAD_BYTES, file) == size + GCM_OVERHEAD_BYTES;
+    _exit(ok && !fclose(file) ? 0 : 1);
+}
+
+/* What unpacking keeps for itself is wiped as well: a window over the end of the content, above all. */
+static void nothing_is_left_of_a_sealed_zip(void **state)
+{
+    (void)state;
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+    skip();
+#endif
+    const struct pattern end = weights_at(300000), middle = weights_pattern();
+    char path[] = "/tmp/mlscope-secrets-XXXXXX";
+    int fd = mkstemp(path), code;
+    close(fd);
+    pid_t child = fork();
+    if (child == 0)
+        write_sealed_zip(path);
+    assert_true(waitpid(child, &code, 0) == child && code == 0);
+    struct mls_key *key;
+    assert_int_equal(mls_key_from_file(DEMO "digits.key", &key, NULL), MLS_OK);
+    struct mls_package *package;
+    assert_int_equal(
+        mls_package_open(path, &(struct mls_package_options){.key = key}, &package, NULL), MLS_OK);
+    mls_key_free(key);
+    assert_int_equal(count_mappings(&end), 1); /* where the content is, and nowhere else */
+    assert_int_equal(count_mappings(&middle), 1);
+    mls_package_release(package);
+    assert_int_equal(count_mappings(&end), 0);
+    assert_int_equal(count_mappings(&middle), 0);
+    remove(path);
+}
+
 static void a_refused_key_leaves_nothing(void **state)
 {
     (void)state;
@@ -132,6 +197,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(nothing_is_left_of_a_sealed_model),
+        cmocka_unit_test(nothing_is_left_of_a_sealed_zip),
         cmocka_unit_test(a_refused_key_leaves_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -231,12 +231,59 @@ static void test_damage_and_cuts_are_refused(void **state)
     free(data);
 }
 
+static void test_deflated_damage_is_refused(void **state)
+{
+    (void)state;
+    struct builder builder = begin_zip();
+    add_package(&builder, "", ZIP_CM_DEFLATE);
+    struct mls_bytes bytes = end_zip(&builder);
+    uint8_t *data = (uint8_t *)(uintptr_t)bytes.data;
+    uint8_t *name = memmem(data, bytes.size_bytes, WEIGHT_PATH, strlen(WEIGHT_PATH));
+    uint8_t *packed = name + strlen(WEIGHT_PATH);
+    for (size_t i = 0; i < 64; i++) {
+        struct mls_error error = {0};
+        packed[i] ^= 0x10;
+        assert_null(open_zip(bytes, MLS_ERR_PACKAGE_UNKNOWN, &error));
+        assert_non_null(strstr(error.text, "damaged or cut"));
+        packed[i] ^= 0x10;
+    }
+    free(data);
+}
+
+/* Sizes of 0, of one byte, and around the pieces that are unpacked at once. */
+static void test_members_of_any_size_come_out_whole(void **state)
+{
+    (void)state;
+    static const size_t sizes[] = {0, 1, 65535, 65536, 65537, 300000};
+    uint8_t *content = malloc(300000);
+    for (size_t i = 0; i < 300000; i++)
+        content[i] = (uint8_t)((i * i) >> 7 ^ i);
+    for (int method = 0; method < 2; method++)
+        for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+            struct builder builder = begin_zip();
+            add_package(&builder, "", ZIP_CM_STORE);
+            add(&builder, "Data/other.bin", content, sizes[i], method ? ZIP_CM_DEFLATE : ZIP_CM_STORE);
+            struct mls_bytes bytes = end_zip(&builder);
+            struct mls_error error = {0};
+            struct mls_package *package = open_zip(bytes, MLS_OK, &error);
+            size_t index = package_find_entry(package, "Data/other.bin");
+            struct mls_bytes found = mls_package_entry_at(package, index).bytes;
+            assert_int_equal(found.size_bytes, sizes[i]);
+            assert_memory_equal(found.data, content, sizes[i]);
+            mls_package_release(package);
+            free((void *)(uintptr_t)bytes.data);
+        }
+    free(content);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(test_packages_open_stored_and_deflated_at_the_top_and_in_a_folder),
         TEST(test_a_bare_specification_opens_under_any_name),
         TEST(test_a_sealed_zip_opens_and_says_so),
+        TEST(test_deflated_damage_is_refused),
+        TEST(test_members_of_any_size_come_out_whole),
         TEST(test_names_that_leave_the_package_are_refused),
         TEST(test_a_symbolic_link_is_refused),
         TEST(test_two_models_are_named),
