@@ -141,14 +141,6 @@ static struct conv conv_of(const struct mls_op_call *call)
     return conv;
 }
 
-static bool is_pointwise(const struct mls_window_space *s)
-{
-    for (unsigned d = 0; d < MLS_SPACE; d++)
-        if (s->kernel[d] != 1 || s->stride[d] != 1 || s->before[d] || s->after[d])
-            return false;
-    return true;
-}
-
 static struct mls_window window_of(const struct mls_op_call *call, const struct conv *conv, const float *bias)
 {
     const struct mls_tensor *weight = weight_of(call);
@@ -200,7 +192,7 @@ static struct mls_gemm gemm_of(const struct mls_op_call *call, const struct conv
         .epilogue = call->fused};
     const struct mls_conv_weights *packed = call->packed;
     gemm.a = packed && packed->operand.data ? packed->operand : weight_operand(weight_of(call), conv->groups);
-    if (is_pointwise(&conv->space)) {
+    if (mls_conv16_pointwise(&conv->space)) {
         size_t image = conv->in_channels * positions;
         gemm.b = (struct mls_gemm_operand){.form = MLS_GEMM_STRIDED,
                                            .dtype = columns->fp16 ? MLS_FP16 : MLS_FP32,
@@ -227,10 +219,11 @@ static struct mls_conv_columns columns_of(const struct mls_op_call *call, const 
 static struct mls_conv16 conv16_of(const struct mls_op_call *call, const struct conv *conv)
 {
     const struct mls_conv_weights *packed = call->packed;
-    return (struct mls_conv16){.columns = columns_of(call, conv),
+    return (struct mls_conv16){.space = conv->space,
                                .batch = conv->batch,
                                .groups = conv->groups,
-                               .pointwise = is_pointwise(&conv->space),
+                               .in_channels = conv->in_channels,
+                               .x = mls_op_in(call, P_X)->data,
                                .weights = packed->matrices,
                                .bias = packed->bias,
                                .y = mls_op_out(call, 0)->data};
@@ -239,39 +232,37 @@ static struct mls_conv16 conv16_of(const struct mls_op_call *call, const struct 
 static struct mls_winograd winograd_of(const struct mls_op_call *call, const struct conv *conv)
 {
     const struct mls_conv_weights *packed = call->packed;
-    return (struct mls_winograd){.m = packed->method.winograd,
-                                 .space = conv->space,
+    return (struct mls_winograd){.space = conv->space,
                                  .batch = conv->batch,
                                  .in_channels = conv->in_channels,
                                  .out_channels = conv->out_channels,
                                  .fp16 = mls_op_out(call, 0)->type.dtype == MLS_FP16,
                                  .x = mls_op_in(call, P_X)->data,
                                  .y = mls_op_out(call, 0)->data,
-                                 .integers = packed->matrices,
-                                 .floats = packed->floats,
+                                 .weights = packed->floats,
                                  .bias = packed->bias};
 }
 
 /* The method that the weights were packed for. */
-static struct mls_conv_method method_of(const struct mls_op_call *call)
+static enum mls_conv_method method_of(const struct mls_op_call *call)
 {
     const struct mls_conv_weights *packed = call->packed;
-    return packed ? packed->method : (struct mls_conv_method){0};
+    return packed ? packed->method : MLS_CONV_PRODUCT;
 }
 
 static size_t scratch_of_method(const struct mls_op_call *call, const struct mls_op_env *env,
                                 const struct conv *conv)
 {
     uint32_t threads = mls_pool_threads(env->pool);
-    struct mls_conv_method method = method_of(call);
-    if (method.winograd) {
+    enum mls_conv_method method = method_of(call);
+    if (method == MLS_CONV_WINOGRAD) {
         struct mls_winograd winograd = winograd_of(call, conv);
-        return mls_winograd_scratch_bytes(env->kernels, &winograd, threads);
+        return mls_winograd_scratch_bytes(&winograd, threads);
     }
-    if (!method.integers)
+    if (method == MLS_CONV_PRODUCT)
         return 0;
     struct mls_conv16 conv16 = conv16_of(call, conv);
-    return mls_conv16_scratch_bytes(env->kernels, &conv16, threads);
+    return mls_conv16_scratch_bytes(&conv16, threads);
 }
 
 static size_t scratch_conv(const struct mls_op_call *call, const struct mls_op_env *env)
@@ -304,12 +295,12 @@ static enum mls_status pack_weight(const struct mls_op_call *call, struct mls_op
     struct mls_gemm_operand source = weight_operand(weight, groups);
     struct conv conv = conv_of(call);
     bool bias_known = call->row->params[P_BIAS].name && mls_op_given(call, P_BIAS);
-    struct mls_conv_method method = mls_conv_choose(env, &conv.space, mls_op_out(call, 0)->type.dtype, groups,
-                                                    out_channels, source.row_stride);
+    enum mls_conv_method method = mls_conv_choose(env, &conv.space, mls_op_out(call, 0)->type.dtype, groups,
+                                                  out_channels, source.row_stride);
     struct mls_conv_weights *packed;
     enum mls_status status =
         mls_conv_pack_method(call, env, arena, weight, bias_known ? mls_op_in(call, P_BIAS) : NULL, groups,
-                             &method, &packed, ret_packed_bytes);
+                             method, &conv.space, &packed, ret_packed_bytes);
     if (status != MLS_OK || packed) {
         *ret_packed = packed;
         return status;
@@ -374,32 +365,32 @@ static void run_depthwise(struct mls_op_call *call, const struct mls_op_env *env
 static bool run_method(struct mls_op_call *call, const struct mls_op_env *env, const struct conv *conv,
                        void *scratch)
 {
-    struct mls_conv_method method = method_of(call);
+    enum mls_conv_method method = method_of(call);
     struct mls_fused_ops rest;
     struct mls_epilogue epilogue;
     float low, high;
     const struct mls_tensor *added =
-        method.integers && !method.winograd ? mls_fused_add(call->fused, env->kernels) : NULL;
+        method == MLS_CONV_INTEGERS ? mls_fused_add(call->fused, env->kernels) : NULL;
     const struct mls_epilogue *left = mls_fused_rest(call->fused, added ? 1 : 0, &rest, &epilogue);
     size_t n_clamps = mls_fused_clamp(left, env->kernels, &low, &high);
     left = mls_fused_rest(call->fused, n_clamps + (added ? 1 : 0), &rest, &epilogue);
     const struct mls_dot16_kernels *dot16 = env->kernels->dot16;
-    if (method.winograd) {
+    if (method == MLS_CONV_WINOGRAD) {
         struct mls_winograd winograd = winograd_of(call, conv);
         winograd.low = low;
         winograd.high = high;
         winograd.epilogue = left;
-        call->kernel = method.integers ? dot16->name_winograd : env->kernels->conv->winograd.name;
+        call->kernel = env->kernels->conv->winograd.name;
         return mls_winograd_run(env->kernels, env->pool, &winograd, scratch);
     }
-    if (!method.integers)
+    if (method == MLS_CONV_PRODUCT)
         return false;
     struct mls_conv16 conv16 = conv16_of(call, conv);
     conv16.added = added ? added->data : NULL;
     conv16.low = low;
     conv16.high = high;
     conv16.epilogue = left;
-    call->kernel = conv16.pointwise ? dot16->name_pointwise : dot16->name_conv;
+    call->kernel = mls_conv16_pointwise(&conv->space) ? dot16->name_pointwise : dot16->name_conv;
     return mls_conv16_run(env->kernels, env->pool, &conv16, scratch);
 }
 
@@ -424,7 +415,7 @@ static enum mls_status run_conv(struct mls_op_call *call, struct mls_op_env *env
     struct mls_gemm gemm = gemm_of(call, &conv, &columns, bias);
     gemm.b.fill = kernels->columns;
     mls_gemm_run(env->kernels, env->pool, &gemm, scratch);
-    if (is_pointwise(&conv.space))
+    if (mls_conv16_pointwise(&conv.space))
         call->kernel = fp16 ? kernels->name_pointwise_fp16 : kernels->name_pointwise_fp32;
     else
         call->kernel = fp16 ? kernels->name_fp16 : kernels->name_fp32;

@@ -8,27 +8,23 @@
 /* Smaller products are not worth the conversion of the input. */
 enum { TERMS_LEAST = 16, OUTPUTS_LEAST = 16, CHANNELS_LEAST_WINOGRAD = 16 };
 /* Smaller planes have too few squares for the vectors, and more weights to read than results. */
-enum { POSITIONS_LEAST_SMALL_SQUARES = 48, POSITIONS_LEAST_LARGE_SQUARES = 192 };
-/* Up to so many channels, the transforms cost so much that large squares with fp32 beat small ones with
- * integers. */
-enum { CHANNELS_MOST_LARGE_SQUARES = 64, POSITIONS_LEAST_BEFORE_INTEGERS = 3000 };
+enum { POSITIONS_LEAST_WINOGRAD = 192 };
 /* Weights up to which fp32 sums of transformed values cannot overflow. */
 #define WEIGHT_MAX 1e6f
 
-struct mls_conv_method mls_conv_choose(const struct mls_op_env *env, const struct mls_window_space *space,
-                                       enum mls_dtype dtype, size_t groups, size_t m, size_t k)
+enum mls_conv_method mls_conv_choose(const struct mls_op_env *env, const struct mls_window_space *space,
+                                     enum mls_dtype dtype, size_t groups, size_t m, size_t k)
 {
     bool integers = dtype == MLS_FP16 && env->kernels->dot16_isa > MLS_ISA_GENERIC;
     bool large = m >= OUTPUTS_LEAST && k >= TERMS_LEAST;
-    size_t positions = mls_window_elems(space->out);
-    bool winograd =
-        large && groups == 1 && !env->exact && mls_winograd_suits(space) && k / 9 >= CHANNELS_LEAST_WINOGRAD;
-    bool by_floats = k / 9 <= CHANNELS_MOST_LARGE_SQUARES && positions >= POSITIONS_LEAST_BEFORE_INTEGERS;
-    if (winograd && (!integers || by_floats) && positions >= POSITIONS_LEAST_LARGE_SQUARES)
-        return (struct mls_conv_method){.winograd = 4};
-    if (winograd && integers && positions >= POSITIONS_LEAST_SMALL_SQUARES)
-        return (struct mls_conv_method){.integers = true, .winograd = 2};
-    return (struct mls_conv_method){.integers = integers && large};
+    bool winograd = groups == 1 && !env->exact && mls_winograd_suits(space) &&
+                    k / 9 >= CHANNELS_LEAST_WINOGRAD &&
+                    mls_window_elems(space->out) >= POSITIONS_LEAST_WINOGRAD;
+    if (!large)
+        return MLS_CONV_PRODUCT;
+    if (integers)
+        return MLS_CONV_INTEGERS;
+    return winograd ? MLS_CONV_WINOGRAD : MLS_CONV_PRODUCT;
 }
 
 /* What packing reads and where it takes memory from. */
@@ -65,88 +61,68 @@ static bool pack_bias(const struct mls_tensor *bias, const struct source *source
 
 static bool allocate_matrix(struct mls_arena *arena, struct mls_dot16_matrix *matrix)
 {
-    size_t rows = mls_dot16_rows(matrix->m), elems;
-    if (!mls_mul_size(rows, 2 * mls_dot16_pairs(matrix->k), &elems))
+    size_t rows = mls_dot16_rows(matrix->m), planes = 2 * matrix->cut.n_blocks * matrix->cut.n_pairs, elems;
+    if (!mls_mul_size(rows, 2 * mls_dot16_row_pairs(&matrix->cut), &elems))
         return false;
-    matrix->term_scales = mls_arena_array(arena, matrix->k, sizeof(float), 64);
+    matrix->plane_scales = mls_arena_array(arena, planes, sizeof(float), 64);
     matrix->row_scales = mls_arena_array(arena, rows, sizeof(float), 64);
     matrix->panels = mls_arena_array(arena, elems, sizeof(int16_t), 64);
-    return matrix->term_scales && matrix->row_scales && matrix->panels;
+    return matrix->plane_scales && matrix->row_scales && matrix->panels;
 }
 
 struct pack_job {
     const struct source *source;
-    size_t m_of_square; /* of Winograd, or 0 */
     struct mls_dot16_matrix *matrices;
     float *floats;
-    float *scratch;      /* the matrices as fp32 */
-    float *pack_scratch; /* of each thread */
+    float *scratch; /* of each thread */
     bool *good;
 };
 
-/* One row of filters, to where each product has its matrix in scratch. */
-static void transform_task(void *context, size_t row, uint32_t thread)
+static void matrix_task(void *context, size_t group, uint32_t thread)
 {
     const struct pack_job *job = context;
-    size_t channels = job->source->k / 9, matrix = job->source->m * channels;
-    for (size_t c = 0; c < channels; c++)
-        mls_winograd_weights(job->m_of_square, job->source->weights + row * job->source->k + c * 9,
-                             job->scratch + row * channels + c, matrix);
-    (void)thread;
-}
-
-static void matrix_task(void *context, size_t index, uint32_t thread)
-{
-    const struct pack_job *job = context;
-    struct mls_dot16_matrix *matrix = &job->matrices[index];
-    const float *weights = job->m_of_square ? job->scratch : job->source->weights;
-    float *scratch = job->pack_scratch + thread * mls_dot16_scratch_floats(matrix->k);
-    job->good[index] = mls_dot16_pack(weights + index * matrix->m * matrix->k, scratch, matrix);
+    const struct source *source = job->source;
+    struct mls_dot16_matrix *matrix = &job->matrices[group];
+    float *scratch = job->scratch + thread * 2 * mls_dot16_row_pairs(&matrix->cut);
+    job->good[group] = mls_dot16_pack(source->weights + group * source->m * source->k, scratch, matrix);
 }
 
 /* One row tile of all fp32 products. */
 static void floats_task(void *context, size_t index, uint32_t thread)
 {
     const struct pack_job *job = context;
-    size_t products = (job->m_of_square + 2) * (job->m_of_square + 2), channels = job->source->k / 9;
+    size_t channels = job->source->k / 9;
     size_t first = index * MLS_WINOGRAD_ROWS, n = job->source->m - first;
     n = n < MLS_WINOGRAD_ROWS ? n : MLS_WINOGRAD_ROWS;
-    float *ret = job->floats + first * products * channels;
+    float *ret = job->floats + first * MLS_WINOGRAD_PRODUCTS * channels;
     for (size_t r = 0; r < n; r++)
         for (size_t c = 0; c < channels; c++)
-            mls_winograd_weights(job->m_of_square,
-                                 job->source->weights + (first + r) * job->source->k + c * 9,
+            mls_winograd_weights(job->source->weights + (first + r) * job->source->k + c * 9,
                                  ret + c * MLS_WINOGRAD_ROWS + r, channels * MLS_WINOGRAD_ROWS);
     (void)thread;
 }
 
-/* Matrices of integers, one for each group or product. False: out of memory; *ret_good: whether they can be
- * used. */
-static bool pack_matrices(struct mls_op_env *env, struct mls_arena *working, struct pack_job *job, size_t n,
-                          size_t *ret_bytes, bool *ret_good)
+/* Matrices of integers, one for each group. False: out of memory; *ret_good: whether they can be used. */
+static bool pack_matrices(struct mls_op_env *env, const struct mls_dot16_cut *cut, struct mls_arena *working,
+                          struct pack_job *job, size_t *ret_bytes, bool *ret_good)
 {
     const struct source *source = job->source;
-    size_t k = job->m_of_square ? source->k / 9 : source->k;
-    job->matrices = MLS_NEW_ARRAY(source->arena, n, struct mls_dot16_matrix);
-    job->good = MLS_NEW_ARRAY(working, n, bool);
-    size_t scratch_elems = job->m_of_square ? n * source->m * k : 0;
-    job->scratch = mls_arena_array(working, scratch_elems, sizeof(float), 64);
-    job->pack_scratch = mls_arena_array(working, mls_pool_threads(env->pool) * mls_dot16_scratch_floats(k),
-                                        sizeof(float), 64);
-    if (!job->matrices || !job->good || !job->scratch || !job->pack_scratch)
+    size_t row_elems = 2 * mls_dot16_row_pairs(cut);
+    job->matrices = MLS_NEW_ARRAY(source->arena, source->groups, struct mls_dot16_matrix);
+    job->good = MLS_NEW_ARRAY(working, source->groups, bool);
+    job->scratch = mls_arena_array(working, mls_pool_threads(env->pool) * row_elems, sizeof(float), 64);
+    if (!job->matrices || !job->good || !job->scratch)
         return false;
-    for (size_t i = 0; i < n; i++) {
-        job->matrices[i] = (struct mls_dot16_matrix){.m = source->m, .k = k};
+    for (size_t i = 0; i < source->groups; i++) {
+        job->matrices[i] = (struct mls_dot16_matrix){.m = source->m, .cut = *cut};
         if (!allocate_matrix(source->arena, &job->matrices[i]))
             return false;
     }
-    if (job->m_of_square)
-        mls_pool_for(env->pool, source->m, transform_task, job);
-    mls_pool_for(env->pool, n, matrix_task, job);
+    mls_pool_for(env->pool, source->groups, matrix_task, job);
     *ret_good = true;
-    for (size_t i = 0; i < n; i++)
+    for (size_t i = 0; i < source->groups; i++)
         *ret_good = *ret_good && job->good[i];
-    *ret_bytes = n * mls_dot16_rows(source->m) * (2 * mls_dot16_pairs(k) * sizeof(int16_t) + sizeof(float));
+    *ret_bytes = source->groups * mls_dot16_rows(source->m) * (row_elems * sizeof(int16_t) + sizeof(float));
     return true;
 }
 
@@ -154,8 +130,7 @@ static bool pack_matrices(struct mls_op_env *env, struct mls_arena *working, str
 static bool pack_floats(struct mls_op_env *env, struct pack_job *job, size_t *ret_bytes, bool *ret_good)
 {
     const struct source *source = job->source;
-    size_t products = (job->m_of_square + 2) * (job->m_of_square + 2);
-    size_t rows = mls_dot16_rows(source->m), elems = rows * products * (source->k / 9);
+    size_t rows = mls_dot16_rows(source->m), elems = rows * MLS_WINOGRAD_PRODUCTS * (source->k / 9);
     job->floats = mls_arena_array(source->arena, elems, sizeof(float), 64);
     if (!job->floats)
         return false;
@@ -169,10 +144,11 @@ static bool pack_floats(struct mls_op_env *env, struct pack_job *job, size_t *re
 }
 
 static bool pack_all(struct mls_op_env *env, const struct mls_tensor *weight, const struct mls_tensor *bias,
-                     const struct mls_conv_method *method, struct source *source, struct mls_arena *working,
-                     struct mls_conv_weights *packed, size_t *ret_bytes, bool *ret_good)
+                     enum mls_conv_method method, const struct mls_dot16_cut *cut, struct source *source,
+                     struct mls_arena *working, struct mls_conv_weights *packed, size_t *ret_bytes,
+                     bool *ret_good)
 {
-    struct pack_job job = {.source = source, .m_of_square = method->winograd};
+    struct pack_job job = {.source = source};
     source->weights = widened(env, weight, working);
     packed->bias =
         mls_arena_array(source->arena, source->groups * mls_dot16_rows(source->m), sizeof(float), 64);
@@ -181,12 +157,9 @@ static bool pack_all(struct mls_op_env *env, const struct mls_tensor *weight, co
     *ret_good = pack_bias(bias, source, packed->bias);
     if (!*ret_good)
         return true;
-    size_t products = (method->winograd + 2) * (method->winograd + 2);
-    bool memory = method->integers
-                      ? pack_matrices(env, working, &job, method->winograd ? products : source->groups,
-                                      ret_bytes, ret_good)
-                      : pack_floats(env, &job, ret_bytes, ret_good);
-    packed->method = *method;
+    bool memory = method == MLS_CONV_INTEGERS ? pack_matrices(env, cut, working, &job, ret_bytes, ret_good)
+                                              : pack_floats(env, &job, ret_bytes, ret_good);
+    packed->method = method;
     packed->matrices = job.matrices;
     packed->floats = job.floats;
     return memory;
@@ -195,19 +168,20 @@ static bool pack_all(struct mls_op_env *env, const struct mls_tensor *weight, co
 enum mls_status mls_conv_pack_method(const struct mls_op_call *call, struct mls_op_env *env,
                                      struct mls_arena *arena, const struct mls_tensor *weight,
                                      const struct mls_tensor *bias, size_t groups,
-                                     const struct mls_conv_method *method,
+                                     enum mls_conv_method method, const struct mls_window_space *space,
                                      struct mls_conv_weights **ret_packed, size_t *ret_bytes)
 {
     *ret_packed = NULL;
-    if ((!method->integers && !method->winograd) || (bias && !bias->data))
+    if (method == MLS_CONV_PRODUCT || (bias && !bias->data))
         return MLS_OK;
     struct source source = {.groups = groups, .m = (size_t)weight->type.dims[0] / groups, .arena = arena};
     source.k = (size_t)mls_type_elems(&weight->type) / groups / source.m;
+    struct mls_dot16_cut cut = mls_conv16_cut(space, source.k / mls_window_elems(space->kernel));
     struct mls_arena *working = mls_arena_create_beside(arena);
     struct mls_conv_weights *packed = MLS_NEW(arena, struct mls_conv_weights);
     bool good = false;
-    bool memory =
-        working && packed && pack_all(env, weight, bias, method, &source, working, packed, ret_bytes, &good);
+    bool memory = working && packed &&
+                  pack_all(env, weight, bias, method, &cut, &source, working, packed, ret_bytes, &good);
     mls_arena_free(working);
     if (!memory)
         return mls_op_fail(call, env->error, MLS_ERR_MEMORY, "no memory for its packed weights");

@@ -2,22 +2,24 @@
 #pragma once
 
 #include "kernels/conv/conv16.h"
+#include "kernels/conv/winograd.h"
 #include "kernels/gemm/gemm.h"
 #include "ops/op.h"
 
-/* How a convolution is computed; all zero: as a product of fp32. */
-struct mls_conv_method {
-    bool integers;   /* products of 16-bit integers */
-    size_t winograd; /* results of a square in each direction, or 0: directly */
+/* How a convolution is computed. */
+enum mls_conv_method {
+    MLS_CONV_PRODUCT,  /* of fp32 */
+    MLS_CONV_INTEGERS, /* of 16-bit integers (conv16.h) */
+    MLS_CONV_WINOGRAD  /* of fp32, after transforms (winograd.h) */
 };
 
 /* What packing makes. Arena of the session. */
 struct mls_conv_weights {
-    struct mls_gemm_operand operand; /* panels of all groups, of the method zero */
-    struct mls_conv_method method;
-    const struct mls_dot16_matrix *matrices; /* of each group, or of each product of Winograd */
-    const float *floats;                     /* of Winograd without integers */
-    float *bias;                             /* of other methods than zero, [groups][rows rounded up] */
+    struct mls_gemm_operand operand; /* panels of all groups, of MLS_CONV_PRODUCT */
+    enum mls_conv_method method;
+    const struct mls_dot16_matrix *matrices; /* of each group */
+    const float *floats;                     /* of Winograd */
+    float *bias;                             /* of the other methods, [groups][rows rounded up] */
     struct mls_tensor plain;                 /* a weight that was computed at load, or without data */
 };
 
@@ -45,8 +47,8 @@ enum mls_status mls_conv_pack(const struct mls_op_call *call, struct mls_op_env 
                               size_t m, size_t k, const void **ret_packed, size_t *ret_packed_bytes);
 
 /* mls_conv_choose: the method for a group of m outputs of k terms each; dtype is that of x and y. */
-struct mls_conv_method mls_conv_choose(const struct mls_op_env *env, const struct mls_window_space *space,
-                                       enum mls_dtype dtype, size_t groups, size_t m, size_t k);
+enum mls_conv_method mls_conv_choose(const struct mls_op_env *env, const struct mls_window_space *space,
+                                     enum mls_dtype dtype, size_t groups, size_t m, size_t k);
 
 /*
  * mls_conv_pack_method: what a method needs of a weight with known content. *ret_packed NULL: it cannot be
@@ -55,5 +57,5 @@ struct mls_conv_method mls_conv_choose(const struct mls_op_env *env, const struc
 enum mls_status mls_conv_pack_method(const struct mls_op_call *call, struct mls_op_env *env,
                                      struct mls_arena *arena, const struct mls_tensor *weight,
                                      const struct mls_tensor *bias, size_t groups,
-                                     const struct mls_conv_method *method,
+                                     enum mls_conv_method method, const struct mls_window_space *space,
                                      struct mls_conv_weights **ret_packed, size_t *ret_bytes);

@@ -22,23 +22,6 @@ struct mls_conv_columns {
     const void *x;
 };
 
-/* Columns col … col + n_cols - 1 of the product for terms k … k + n_k - 1, in rows of `width` floats. */
-struct mls_conv_patches {
-    size_t batch;
-    size_t k, n_k;
-    size_t col, n_cols;
-    size_t width;
-    float *ret;          /* [n_k][width] and a vector more */
-    float *rows;         /* scratch, zero on the left from the start: mls_conv_patches_rows() */
-    size_t phase_floats; /* of one phase of a row */
-};
-
-/* mls_conv_patches_suit: whether `patches` can make the columns of a convolution. */
-bool mls_conv_patches_suit(const struct mls_window_space *space);
-
-/* mls_conv_patches_rows: floats of scratch for up to n_cols columns, and of one phase of a row. */
-size_t mls_conv_patches_rows(const struct mls_window_space *space, size_t n_cols, size_t *ret_phase_floats);
-
 struct mls_conv_kernels {
     const char *name_fp16; /* for reports */
     const char *name_fp32;
@@ -50,7 +33,6 @@ struct mls_conv_kernels {
     const char *name_transpose_fp32;
     /* A fill function of mls_gemm; its context is a struct mls_conv_columns. */
     void (*columns)(const void *context, const struct mls_gemm_fill *part);
-    void (*patches)(const struct mls_conv_columns *columns, const struct mls_conv_patches *part);
     struct mls_depthwise_kernel depthwise[MLS_DEPTHWISE_KERNELS];
     struct mls_winograd_kernels winograd;
 };

@@ -4,272 +4,196 @@
 #include <stdatomic.h>
 #include <string.h>
 
-/* Columns are handled in panels of three vectors; the last one may have four, which is better than one alone.
- */
-enum { PANEL_VECTORS = 3, CHUNK_PANELS = 4, TASKS_PER_THREAD = 4, ROWS_PER_TASK_LEAST = 128 };
-/* Multiply-adds that are worth waking another thread for: some microseconds. */
-enum { MULTIPLY_ADDS_PER_THREAD = 800 * 1000 };
-
-/* How the work is cut up. Results depend on the panels only, and these on the shape only. */
-struct plan {
-    size_t m, k, n;
-    size_t n_panels, n_chunks, chunk_panels;
-    size_t rows, n_row_parts; /* of a task */
-    size_t n_blocks;          /* of terms */
-    size_t phase_floats;      /* of rows for patches; 0: columns are made without */
-    size_t block_bytes, row_bytes, quantized_bytes, sums_bytes;
-};
+#include "kernels/conv/conv16_plan.h"
 
 struct job {
     const struct mls_kernels *kernels;
     const struct mls_conv16 *conv;
-    struct plan plan;
-    uint8_t *scratch;
-    size_t thread_bytes;
+    struct mls_conv16_plan plan;
+    const size_t *offsets; /* of each element of the kernel: positions from that of a result on */
+    uint8_t *shared;       /* integers and scales of all regions, or NULL */
+    uint8_t *scratch;      /* of the threads */
     atomic_bool not_finite;
 };
 
-static size_t pieces(size_t total, size_t piece)
-{
-    return (total + piece - 1) / piece;
-}
-
-static size_t round_up(size_t value, size_t multiple)
-{
-    return pieces(value, multiple) * multiple;
-}
-
-static void choose_tasks(struct plan *plan, size_t n_matrices, uint32_t threads)
-{
-    size_t wanted = (size_t)threads * TASKS_PER_THREAD;
-    double multiply_adds = (double)plan->m * (double)plan->n * (double)plan->k * (double)n_matrices;
-    plan->chunk_panels = CHUNK_PANELS;
-    plan->rows = mls_dot16_rows(plan->m);
-    if (threads > 1 && multiply_adds >= 2 * MULTIPLY_ADDS_PER_THREAD) {
-        while (plan->chunk_panels > 1 && n_matrices * pieces(plan->n_panels, plan->chunk_panels) < wanted)
-            plan->chunk_panels--;
-        size_t parts = pieces(wanted, n_matrices * pieces(plan->n_panels, plan->chunk_panels));
-        size_t rows = mls_dot16_rows(pieces(plan->m, parts));
-        if (rows < ROWS_PER_TASK_LEAST)
-            rows = ROWS_PER_TASK_LEAST;
-        plan->rows = rows < plan->rows ? rows : plan->rows;
-    }
-    plan->n_chunks = pieces(plan->n_panels, plan->chunk_panels);
-    plan->n_row_parts = pieces(plan->m, plan->rows);
-}
-
-static struct plan make_plan(const struct mls_conv16 *conv, uint32_t threads)
-{
-    struct plan plan = {
-        .m = conv->weights->m, .k = conv->weights->k, .n = mls_window_elems(conv->columns.space.out)};
-    size_t vectors = pieces(plan.n, MLS_DOT16_LANES);
-    plan.n_panels = vectors > 1 ? pieces(vectors - 1, PANEL_VECTORS) : 1;
-    plan.n_blocks = pieces(plan.k, MLS_DOT16_BLOCK);
-    choose_tasks(&plan, conv->batch * conv->groups, threads);
-    size_t width = MLS_DOT16_VECTORS * MLS_DOT16_LANES;
-    plan.quantized_bytes = MLS_DOT16_BLOCK * width * sizeof(int16_t);
-    if (plan.n_blocks > 1)
-        plan.sums_bytes = plan.rows * width * sizeof(float);
-    if (conv->pointwise)
-        return plan;
-    plan.block_bytes = (MLS_DOT16_BLOCK + 1) * width * sizeof(float);
-    plan.row_bytes = 2 * width * sizeof(float);
-    if (mls_conv_patches_suit(&conv->columns.space))
-        plan.row_bytes = round_up(
-            mls_conv_patches_rows(&conv->columns.space, width, &plan.phase_floats) * sizeof(float), 64);
-    return plan;
-}
-
-static size_t bytes_of_thread(const struct plan *plan)
-{
-    return plan->block_bytes + plan->row_bytes + plan->quantized_bytes + plan->sums_bytes;
-}
-
-size_t mls_conv16_scratch_bytes(const struct mls_kernels *kernels, const struct mls_conv16 *conv,
-                                uint32_t threads)
-{
-    (void)kernels;
-    struct plan plan = make_plan(conv, threads);
-    return (size_t)threads * bytes_of_thread(&plan);
-}
-
-/* Some columns of one group of one image, and some rows of the results for them. */
-struct piece {
-    size_t matrix; /* image * groups + group */
-    const struct mls_dot16_matrix *weights;
-    const float *bias;
-    size_t row, n_rows;
-    size_t col, n_cols; /* of the panel at hand */
-    size_t vectors;
-    float *block, *line, *sums; /* scratch */
-    int16_t *quantized;
+/* Some columns of results of one group of one image at one depth, and what they are made from. */
+struct region {
+    size_t image, group, depth; /* depth of the output */
+    struct mls_conv16_area area;
+    int16_t *integers; /* [block][pair][position][2] */
+    float *scales;     /* [block]: of the products */
+    struct mls_dot16_line *lines;
+    struct mls_dot16_place *places;
+    float *sums; /* of positions, later of results */
 };
 
-static size_t terms_of_block(const struct plan *plan, size_t block)
+static struct region region_of(const struct job *job, size_t index, uint32_t thread)
 {
-    size_t left = plan->k - block * MLS_DOT16_BLOCK;
-    return left < MLS_DOT16_BLOCK ? left : MLS_DOT16_BLOCK;
+    const struct mls_conv16_plan *plan = &job->plan;
+    size_t matrix = index / plan->n_areas / plan->out_depth;
+    struct region region = {.image = matrix / job->conv->groups,
+                            .group = matrix % job->conv->groups,
+                            .depth = index / plan->n_areas % plan->out_depth,
+                            .area = mls_conv16_area(plan, index % plan->n_areas)};
+    uint8_t *scratch = job->scratch + thread * plan->thread_bytes;
+    region.lines = (struct mls_dot16_line *)(void *)scratch;
+    region.places = (struct mls_dot16_place *)(void *)(scratch + plan->lines_bytes);
+    region.sums = (float *)(void *)(scratch + plan->lines_bytes + plan->places_bytes);
+    uint8_t *integers = scratch + plan->lines_bytes + plan->places_bytes + plan->sums_bytes;
+    if (job->shared)
+        integers = job->shared + index * plan->region_bytes;
+    region.scales = (float *)(void *)integers;
+    region.integers = (int16_t *)(void *)(integers + plan->scales_bytes);
+    return region;
 }
 
-/* A block of B as rows of values, where it lies or in scratch. */
-static struct mls_dot16_source source_of(const struct job *job, const struct piece *piece, size_t block)
+static int16_t *integers_at(const struct job *job, const struct region *region, size_t block)
 {
-    const struct mls_conv_columns *columns = &job->conv->columns;
-    size_t k = block * MLS_DOT16_BLOCK, n_terms = terms_of_block(&job->plan, block);
-    struct mls_dot16_source source = {
-        .n_terms = n_terms, .n_cols = piece->n_cols, .term_scales = piece->weights->term_scales + k};
-    if (job->conv->pointwise) {
-        source.fp16 = true;
-        source.stride = job->plan.n;
-        source.data = (const uint16_t *)columns->x +
-                      (piece->matrix * columns->in_channels + k) * source.stride + piece->col;
-        return source;
-    }
-    size_t width = piece->vectors * MLS_DOT16_LANES;
-    source.data = piece->block;
-    if (job->plan.phase_floats) {
-        struct mls_conv_patches part = {.batch = piece->matrix,
-                                        .k = k,
-                                        .n_k = n_terms,
-                                        .col = piece->col,
-                                        .n_cols = piece->n_cols,
-                                        .width = width,
-                                        .ret = piece->block,
-                                        .rows = piece->line,
-                                        .phase_floats = job->plan.phase_floats};
-        job->kernels->conv->patches(columns, &part);
-        source.stride = width;
-        return source;
-    }
-    struct mls_gemm_fill part = {.batch = piece->matrix,
-                                 .k = k,
-                                 .n_k = n_terms,
-                                 .col = piece->col,
-                                 .n_cols = piece->n_cols,
-                                 .panels = piece->block,
-                                 .panel_cols = width,
-                                 .row = piece->line};
-    job->kernels->conv->columns(columns, &part);
-    source.stride = piece->n_cols == width ? width : round_up(piece->n_cols, job->kernels->window->lanes);
-    return source;
+    return region->integers + block * job->plan.cut.n_pairs * job->plan.stride * 2;
 }
 
-static void multiply(const struct job *job, const struct piece *piece, size_t block, float scale)
+/* The plane of channel `channel` of the group, where an element of the kernel's depth is a channel of its
+ * own. */
+static const uint16_t *plane_of(const struct job *job, const struct region *region, size_t channel)
 {
     const struct mls_conv16 *conv = job->conv;
-    const struct plan *plan = &job->plan;
-    size_t width = piece->vectors * MLS_DOT16_LANES, n_pairs = mls_dot16_pairs(plan->k);
-    struct mls_dot16_tile tile = {.n_pairs = mls_dot16_pairs(terms_of_block(plan, block)),
-                                  .b = piece->quantized,
-                                  .vectors = piece->vectors,
-                                  .scale = scale > 0 ? 1 / scale : 0,
-                                  .first = block == 0,
-                                  .last = block + 1 == plan->n_blocks,
-                                  .n_cols = piece->n_cols,
-                                  .low = conv->low,
-                                  .high = conv->high,
-                                  .y_stride = plan->n,
-                                  .fp16 = true};
-    for (size_t r = 0; r < piece->n_rows; r += MLS_DOT16_ROWS) {
-        size_t row = piece->row + r;
-        tile.a =
-            piece->weights->panels + (row * n_pairs + block * (MLS_DOT16_BLOCK / 2) * MLS_DOT16_ROWS) * 2;
-        tile.n_rows = piece->n_rows - r < MLS_DOT16_ROWS ? piece->n_rows - r : MLS_DOT16_ROWS;
-        tile.row_scales = piece->weights->row_scales + row;
-        tile.bias = piece->bias + row;
-        tile.sums = piece->sums + r * width;
-        size_t at = (piece->matrix * plan->m + row) * plan->n + piece->col;
-        tile.y = conv->y + at;
-        tile.added = conv->added ? conv->added + at : NULL;
-        job->kernels->dot16->tile(&tile);
-    }
+    const struct mls_window_space *s = &conv->space;
+    size_t depth = region->depth * s->stride[0] + channel % s->kernel[0] * s->dilation[0] - s->before[0];
+    if (channel >= job->plan.cut.channels || depth >= s->in[0]) /* it wraps before the first */
+        return NULL;
+    size_t plane =
+        (region->image * conv->groups + region->group) * conv->in_channels + channel / s->kernel[0];
+    return conv->x + (plane * s->in[0] + depth) * s->in[1] * s->in[2];
 }
 
-/* One panel of columns; false when a value is not finite. */
-static bool run_panel(const struct job *job, const struct piece *piece)
+/* One block of channels as integers; false when a value is not finite. */
+static bool quantize(const struct job *job, const struct region *region, size_t index)
 {
+    const struct mls_conv16_plan *plan = &job->plan;
     const struct mls_dot16_kernels *kernels = job->kernels->dot16;
-    for (size_t block = 0; block < job->plan.n_blocks; block++) {
-        struct mls_dot16_source source = source_of(job, piece, block);
-        struct mls_dot16_measure measure;
-        kernels->measure(&source, &measure);
-        if (!isfinite(measure.column_square))
-            return false;
-        float scale = mls_dot16_scale(&measure);
-        kernels->quantize(&source, scale, piece->vectors, piece->quantized);
-        multiply(job, piece, block, scale);
-    }
+    size_t n_planes = 2 * plan->cut.n_pairs, first = index * n_planes;
+    struct mls_dot16_block block = {.n_planes = n_planes,
+                                    .scales = job->conv->weights[region->group].plane_scales + first,
+                                    .lines = region->lines,
+                                    .n_lines = plan->n_lines,
+                                    .width = plan->pitch,
+                                    .step = plan->step};
+    for (size_t i = 0; i < n_planes; i++)
+        block.planes[i] = plane_of(job, region, first + i);
+    float square = kernels->measure(&block, region->sums);
+    if (!isfinite(square))
+        return false;
+    float scale = mls_dot16_scale(square, &plan->cut);
+    region->scales[index] = scale > 0 ? 1 / scale : 0;
+    kernels->quantize(&block, scale, plan->stride, integers_at(job, region, index));
     return true;
 }
 
-static struct piece piece_of(const struct job *job, size_t index, uint32_t thread)
+/* ---- products ---- */
+
+/* All groups of terms of one panel. */
+static void multiply_panel(const struct job *job, const struct region *region, struct mls_dot16_panel *panel,
+                           size_t position)
 {
-    const struct plan *plan = &job->plan;
-    uint8_t *scratch = job->scratch + thread * job->thread_bytes;
-    struct piece piece = {.matrix = index / plan->n_row_parts / plan->n_chunks,
-                          .row = index % plan->n_row_parts * plan->rows};
-    size_t group = piece.matrix % job->conv->groups;
-    piece.weights = &job->conv->weights[group];
-    piece.bias = job->conv->bias + group * mls_dot16_rows(plan->m);
-    piece.n_rows = plan->m - piece.row < plan->rows ? plan->m - piece.row : plan->rows;
-    piece.quantized = (int16_t *)(void *)scratch;
-    piece.block = (float *)(void *)(scratch + plan->quantized_bytes);
-    piece.line = (float *)(void *)(scratch + plan->quantized_bytes + plan->block_bytes);
-    piece.sums = (float *)(void *)(scratch + plan->quantized_bytes + plan->block_bytes + plan->row_bytes);
-    return piece;
+    const struct mls_dot16_cut *cut = &job->plan.cut;
+    panel->first = true;
+    panel->n_pairs = cut->n_pairs;
+    panel->places = region->places + position / MLS_DOT16_LANES;
+    const int16_t *weights = panel->a;
+    for (size_t block = 0; block < cut->n_blocks; block++) {
+        panel->b = integers_at(job, region, block) + position * 2;
+        panel->scale = region->scales[block];
+        for (size_t e = 0; e < cut->elements; e += panel->n_elements) {
+            size_t left = cut->elements - e;
+            panel->n_elements = left < cut->group_elements ? left : cut->group_elements;
+            panel->offsets = job->offsets + e;
+            panel->last = block + 1 == cut->n_blocks && panel->n_elements == left;
+            job->kernels->dot16->multiply(panel);
+            panel->a += panel->n_elements * cut->n_pairs * MLS_DOT16_ROWS * 2;
+            panel->first = false;
+        }
+    }
+    panel->a = weights;
 }
 
-static void chunk_task(void *context, size_t index, uint32_t thread)
+/* Some rows, whose weights stay in the cache while the panels go by. */
+static void multiply_rows(const struct job *job, const struct region *region, size_t row, size_t n_rows)
+{
+    const struct mls_conv16 *conv = job->conv;
+    const struct mls_conv16_plan *plan = &job->plan;
+    const struct mls_dot16_matrix *weights = &conv->weights[region->group];
+    size_t plane = (region->image * conv->groups + region->group) * weights->m + row;
+    size_t y = plane * plan->y_stride + region->depth * plan->y_plane;
+    size_t row_elems = 2 * mls_dot16_row_pairs(&plan->cut);
+    struct mls_dot16_panel panel = {.n_rows = n_rows,
+                                    .a = weights->panels + row * row_elems,
+                                    .a_stride = row_elems * MLS_DOT16_ROWS,
+                                    .b_stride = plan->stride,
+                                    .sums = region->sums,
+                                    .row_scales = weights->row_scales + row,
+                                    .bias = conv->bias + region->group * mls_dot16_rows(weights->m) + row,
+                                    .low = conv->low,
+                                    .high = conv->high,
+                                    .y = conv->y + y,
+                                    .y_stride = plan->y_stride,
+                                    .added = conv->added ? conv->added + y : NULL};
+    for (size_t v = 0; v < region->area.n_vectors; v += panel.vectors) {
+        size_t left = region->area.n_vectors - v;
+        panel.vectors = left <= MLS_DOT16_VECTORS ? left : MLS_CONV16_PANEL_VECTORS;
+        multiply_panel(job, region, &panel, v * MLS_DOT16_LANES);
+    }
+    y += region->area.y;
+    for (size_t r = 0; conv->epilogue && r < n_rows; r++, y += plan->y_stride)
+        conv->epilogue->apply(conv->epilogue->context, conv->y + y, y, region->area.n_results);
+}
+
+static void quantize_task(void *context, size_t index, uint32_t thread)
 {
     struct job *job = context;
-    const struct plan *plan = &job->plan;
-    const struct mls_conv16 *conv = job->conv;
-    struct piece piece = piece_of(job, index, thread);
-    if (plan->phase_floats)
-        memset(piece.line, 0, plan->row_bytes);
-    size_t width = PANEL_VECTORS * MLS_DOT16_LANES;
-    size_t panel = index / plan->n_row_parts % plan->n_chunks * plan->chunk_panels;
-    size_t end = panel + plan->chunk_panels < plan->n_panels ? panel + plan->chunk_panels : plan->n_panels;
-    size_t first_col = panel * width, end_col = end == plan->n_panels ? plan->n : end * width;
-    for (; panel < end; panel++) {
-        piece.col = panel * width;
-        piece.n_cols = panel + 1 == plan->n_panels ? plan->n - piece.col : width;
-        piece.vectors = pieces(piece.n_cols, MLS_DOT16_LANES);
-        if (!run_panel(job, &piece)) {
+    size_t n_blocks = job->plan.cut.n_blocks;
+    struct region region = region_of(job, index / n_blocks, thread);
+    mls_conv16_lines(&job->plan, &region.area, region.lines);
+    if (!quantize(job, &region, index % n_blocks))
+        atomic_store_explicit(&job->not_finite, true, memory_order_relaxed);
+}
+
+static void multiply_task(void *context, size_t index, uint32_t thread)
+{
+    struct job *job = context;
+    const struct mls_conv16_plan *plan = &job->plan;
+    struct region region = region_of(job, index / plan->n_row_parts, thread);
+    mls_conv16_places(plan, &region.area, region.places);
+    if (!job->shared)
+        mls_conv16_lines(plan, &region.area, region.lines);
+    for (size_t b = 0; !job->shared && b < plan->cut.n_blocks; b++)
+        if (!quantize(job, &region, b)) {
             atomic_store_explicit(&job->not_finite, true, memory_order_relaxed);
             return;
         }
-    }
-    for (size_t r = 0; conv->epilogue && r < piece.n_rows; r++) {
-        size_t at = (piece.matrix * plan->m + piece.row + r) * plan->n + first_col;
-        conv->epilogue->apply(conv->epilogue->context, conv->y + at, at, end_col - first_col);
-    }
+    size_t row = index % plan->n_row_parts * plan->rows, end = row + plan->rows;
+    end = end < plan->m ? end : plan->m;
+    for (; row < end; row += MLS_CONV16_ROWS)
+        multiply_rows(job, &region, row, end - row < MLS_CONV16_ROWS ? end - row : MLS_CONV16_ROWS);
 }
 
 bool mls_conv16_run(const struct mls_kernels *kernels, struct mls_pool *pool, const struct mls_conv16 *conv,
                     void *scratch)
 {
-    struct job job = {.kernels = kernels,
-                      .conv = conv,
-                      .plan = make_plan(conv, mls_pool_threads(pool)),
-                      .scratch = scratch};
-    job.thread_bytes = bytes_of_thread(&job.plan);
-    mls_pool_for(pool, conv->batch * conv->groups * job.plan.n_chunks * job.plan.n_row_parts, chunk_task,
-                 &job);
+    struct job job = {
+        .kernels = kernels, .conv = conv, .plan = mls_conv16_plan(conv, mls_pool_threads(pool))};
+    const struct mls_conv16_plan *plan = &job.plan;
+    uint8_t *free_bytes = scratch;
+    job.offsets = mls_conv16_offsets(plan, scratch);
+    free_bytes += plan->offsets_bytes;
+    size_t n_regions = conv->batch * conv->groups * plan->out_depth * plan->n_areas;
+    if (plan->n_row_parts > 1) {
+        job.shared = free_bytes;
+        free_bytes += n_regions * plan->region_bytes;
+    }
+    job.scratch = free_bytes;
+    if (job.shared)
+        mls_pool_for(pool, n_regions * plan->cut.n_blocks, quantize_task, &job);
+    if (!atomic_load_explicit(&job.not_finite, memory_order_relaxed))
+        mls_pool_for(pool, n_regions * plan->n_row_parts, multiply_task, &job);
     return !atomic_load_explicit(&job.not_finite, memory_order_relaxed);
-}
-
-bool mls_conv_patches_suit(const struct mls_window_space *s)
-{
-    return s->in[0] == 1 && s->out[0] == 1 && s->kernel[0] == 1 && s->stride[2] <= 2;
-}
-
-size_t mls_conv_patches_rows(const struct mls_window_space *s, size_t n_cols, size_t *ret_phase_floats)
-{
-    size_t out_rows = (n_cols + s->out[2] - 2) / s->out[2] + 1;
-    out_rows = out_rows < s->out[1] ? out_rows : s->out[1];
-    size_t rows = (out_rows - 1) * s->stride[1] + (s->kernel[1] - 1) * s->dilation[1] + 1;
-    size_t cols = s->before[2] + s->in[2] + s->after[2], reach = (s->kernel[2] - 1) * s->dilation[2];
-    *ret_phase_floats = round_up((cols + reach) / s->stride[2] + 4 * MLS_DOT16_LANES, MLS_DOT16_LANES);
-    return rows * s->stride[2] * *ret_phase_floats;
 }

@@ -1,14 +1,18 @@
-/* conv16.h: convolutions of fp16 as products of 16-bit integers (dot16.h). */
+/* conv16.h: convolutions of fp16 as products of 16-bit integers (dot16.h), straight from the input: nothing
+ * is copied out for each element of the kernel. */
 #pragma once
 
-#include "kernels/conv/conv.h"
+#include "base/pool.h"
 #include "kernels/dot16/dot16.h"
+#include "kernels/epilogue.h"
+#include "kernels/window/window.h"
 
 struct mls_conv16 {
-    struct mls_conv_columns columns; /* the input; its space is that of the convolution */
+    struct mls_window_space space;
     size_t batch, groups;
-    bool pointwise;                         /* the input itself is B */
-    const struct mls_dot16_matrix *weights; /* one a group */
+    size_t in_channels; /* of a group */
+    const uint16_t *x;
+    const struct mls_dot16_matrix *weights; /* one a group; its channels are mls_conv16_planes */
     const float *bias;                      /* [groups][rows rounded up], zeros where there is none */
     const uint16_t *added;                  /* what is added to the rounded results, as y lies; or NULL */
     float low, high;                        /* clamp of the sums */
@@ -16,9 +20,15 @@ struct mls_conv16 {
     const struct mls_epilogue *epilogue; /* after the clamp; or NULL */
 };
 
+/* mls_conv16_cut: how weights [outputs][in_channels][kernel] are packed: the depth of the kernel counts as
+ * channels. */
+struct mls_dot16_cut mls_conv16_cut(const struct mls_window_space *space, size_t in_channels);
+
+/* mls_conv16_pointwise: whether each result depends on one position only. */
+bool mls_conv16_pointwise(const struct mls_window_space *space);
+
 /* mls_conv16_scratch_bytes: what mls_conv16_run needs, a multiple of 64. */
-size_t mls_conv16_scratch_bytes(const struct mls_kernels *kernels, const struct mls_conv16 *conv,
-                                uint32_t threads);
+size_t mls_conv16_scratch_bytes(const struct mls_conv16 *conv, uint32_t threads);
 
 /* mls_conv16_run: false when the input holds infinities or NaN: then the output is undefined. */
 bool mls_conv16_run(const struct mls_kernels *kernels, struct mls_pool *pool, const struct mls_conv16 *conv,

@@ -12,13 +12,11 @@ enum { ROWS_PER_TASK_LEAST = 64 };
 
 /* How the work is cut up. Results depend on the chunks only, and these on the shape only. */
 struct plan {
-    size_t products;
     size_t n_tiles, chunk_tiles, n_chunks; /* of one image */
     size_t most_tiles;                     /* of a chunk */
     size_t rows, n_row_parts;              /* of a task */
-    size_t n_blocks;                       /* of channels, for integers */
     size_t row_floats;
-    size_t rows_bytes, values_bytes, integers_bytes, scales_bytes, sums_bytes, results_bytes;
+    size_t rows_bytes, values_bytes, results_bytes;
 };
 
 struct job {
@@ -63,44 +61,36 @@ static void choose_tasks(struct plan *plan, const struct mls_winograd *conv, uin
 static struct plan make_plan(const struct mls_winograd *conv, uint32_t threads)
 {
     const struct mls_window_space *s = &conv->space;
-    struct plan plan = {.products = (conv->m + 2) * (conv->m + 2)};
-    size_t per_row = pieces(s->out[2], conv->m), lanes = MLS_DOT16_LANES, channels = conv->in_channels;
-    plan.n_tiles = per_row * pieces(s->out[1], conv->m);
+    struct plan plan = {0};
+    size_t per_row = pieces(s->out[2], MLS_WINOGRAD_SQUARE), lanes = MLS_WINOGRAD_LANES,
+           channels = conv->in_channels;
+    plan.n_tiles = per_row * pieces(s->out[1], MLS_WINOGRAD_SQUARE);
     size_t vectors = pieces(plan.n_tiles, lanes);
     vectors = vectors < VECTORS ? vectors : VECTORS;
-    while (!conv->integers && vectors > 1 && plan.products * channels * vectors * lanes > FLOATS_OF_CHUNK)
+    while (vectors > 1 && MLS_WINOGRAD_PRODUCTS * channels * vectors * lanes > FLOATS_OF_CHUNK)
         vectors--;
     plan.chunk_tiles = vectors * lanes;
     plan.n_chunks = plan.n_tiles > lanes ? pieces(plan.n_tiles - lanes, plan.chunk_tiles) : 1;
     plan.most_tiles = plan.chunk_tiles + lanes; /* of the last chunk: better than one vector alone */
     choose_tasks(&plan, conv, threads);
 
-    size_t block = channels, squares = plan.products * plan.most_tiles;
-    plan.row_floats = round_up(s->before[2] + s->in[2] + s->after[2] + (conv->m + 1) * 2 * lanes, lanes);
+    size_t squares = MLS_WINOGRAD_PRODUCTS * plan.most_tiles;
+    plan.row_floats =
+        round_up(s->before[2] + s->in[2] + s->after[2] + (MLS_WINOGRAD_SQUARE + 1) * 2 * lanes, lanes);
     size_t tile_rows = pieces(plan.most_tiles, per_row) + 1;
-    plan.rows_bytes = (tile_rows * conv->m + 2) * plan.row_floats * sizeof(float);
-    if (conv->integers) {
-        plan.n_blocks = pieces(channels, MLS_WINOGRAD_BLOCK);
-        block = channels < MLS_WINOGRAD_BLOCK ? channels : MLS_WINOGRAD_BLOCK;
-        plan.integers_bytes = squares * 2 * mls_dot16_pairs(channels) * sizeof(int16_t);
-        plan.scales_bytes = round_up(plan.products * plan.n_blocks * sizeof(float), 64);
-        plan.sums_bytes = MLS_WINOGRAD_ROWS * plan.most_tiles * sizeof(float);
-    }
-    plan.values_bytes = round_up((squares * block + plan.products * lanes) * sizeof(float), 64);
+    plan.rows_bytes = (tile_rows * MLS_WINOGRAD_SQUARE + 2) * plan.row_floats * sizeof(float);
+    plan.values_bytes = round_up((squares * channels + MLS_WINOGRAD_PRODUCTS * lanes) * sizeof(float), 64);
     plan.results_bytes = (squares * MLS_WINOGRAD_ROWS + SPARE_FLOATS) * sizeof(float);
     return plan;
 }
 
 static size_t bytes_of_thread(const struct plan *plan)
 {
-    return plan->rows_bytes + plan->values_bytes + plan->integers_bytes + plan->scales_bytes +
-           plan->sums_bytes + plan->results_bytes;
+    return plan->rows_bytes + plan->values_bytes + plan->results_bytes;
 }
 
-size_t mls_winograd_scratch_bytes(const struct mls_kernels *kernels, const struct mls_winograd *conv,
-                                  uint32_t threads)
+size_t mls_winograd_scratch_bytes(const struct mls_winograd *conv, uint32_t threads)
 {
-    (void)kernels;
     struct plan plan = make_plan(conv, threads);
     return (size_t)threads * bytes_of_thread(&plan);
 }
@@ -110,9 +100,7 @@ struct chunk {
     struct mls_winograd_tiles tiles;
     size_t row, n_rows;
     float *values; /* transformed input */
-    int16_t *integers;
-    float *scales; /* of the integers: [block][product] */
-    float *sums, *results;
+    float *results;
 };
 
 static struct chunk chunk_of(const struct job *job, size_t index, uint32_t thread)
@@ -127,98 +115,21 @@ static struct chunk chunk_of(const struct job *job, size_t index, uint32_t threa
                           .row = part * plan->rows};
     bool last = at % plan->n_chunks + 1 == plan->n_chunks;
     chunk.tiles.n = last ? plan->n_tiles - chunk.tiles.first : plan->chunk_tiles;
-    chunk.tiles.stride = round_up(chunk.tiles.n, MLS_DOT16_LANES);
+    chunk.tiles.stride = round_up(chunk.tiles.n, MLS_WINOGRAD_LANES);
     size_t left = job->conv->out_channels - chunk.row;
     chunk.n_rows = left < plan->rows ? left : plan->rows;
     scratch += plan->rows_bytes;
     chunk.values = (float *)(void *)scratch;
     scratch += plan->values_bytes;
-    chunk.integers = (int16_t *)(void *)scratch;
-    scratch += plan->integers_bytes;
-    chunk.scales = (float *)(void *)scratch;
-    scratch += plan->scales_bytes;
-    chunk.sums = (float *)(void *)scratch;
-    scratch += plan->sums_bytes;
     chunk.results = (float *)(void *)scratch;
     return chunk;
 }
 
-static size_t variant(const struct mls_winograd *conv)
-{
-    return conv->m == 4;
-}
-
-/* Integers of product p, from channel block b on. */
-static int16_t *integers_at(const struct job *job, const struct chunk *chunk, size_t p, size_t b)
-{
-    size_t pairs = mls_dot16_pairs(job->conv->in_channels);
-    return chunk->integers + (p * pairs + b * (MLS_WINOGRAD_BLOCK / 2)) * chunk->tiles.stride * 2;
-}
-
-/* The input of the chunk as integers; false when a value is too large. */
-static bool make_integers(const struct job *job, const struct chunk *chunk)
-{
-    const struct mls_winograd *conv = job->conv;
-    const struct mls_dot16_kernels *dot16 = job->kernels->dot16;
-    size_t stride = chunk->tiles.stride, products = job->plan.products;
-    for (size_t b = 0; b < job->plan.n_blocks; b++) {
-        size_t channel = b * MLS_WINOGRAD_BLOCK, left = conv->in_channels - channel;
-        size_t n = left < MLS_WINOGRAD_BLOCK ? left : MLS_WINOGRAD_BLOCK;
-        if (!job->kernels->conv->winograd.input[variant(conv)](conv, &chunk->tiles, channel, n,
-                                                               chunk->values))
-            return false;
-        for (size_t p = 0; p < products; p++) {
-            struct mls_dot16_source source = {.data = chunk->values +
-                                                      p * mls_winograd_product_floats(&chunk->tiles, n),
-                                              .stride = stride,
-                                              .n_terms = n,
-                                              .n_cols = chunk->tiles.n,
-                                              .term_scales = conv->integers[p].term_scales + channel};
-            struct mls_dot16_measure measure;
-            dot16->measure(&source, &measure);
-            float scale = mls_dot16_scale(&measure);
-            chunk->scales[b * products + p] = scale > 0 ? 1 / scale : 0;
-            dot16->quantize(&source, scale, stride / MLS_DOT16_LANES, integers_at(job, chunk, p, b));
-        }
-    }
-    return true;
-}
-
-static void multiply_integers(const struct job *job, const struct chunk *chunk, size_t row)
-{
-    static const float zeros[MLS_WINOGRAD_ROWS];
-    const struct mls_winograd *conv = job->conv;
-    size_t pairs = mls_dot16_pairs(conv->in_channels), stride = chunk->tiles.stride;
-    struct mls_dot16_tile tile = {.vectors = stride / MLS_DOT16_LANES,
-                                  .sums = chunk->sums,
-                                  .n_rows = MLS_WINOGRAD_ROWS,
-                                  .n_cols = stride,
-                                  .bias = zeros,
-                                  .low = -INFINITY,
-                                  .high = INFINITY,
-                                  .y_stride = stride};
-    for (size_t p = 0; p < job->plan.products; p++) {
-        const struct mls_dot16_matrix *matrix = &conv->integers[p];
-        tile.row_scales = matrix->row_scales + row;
-        tile.y = chunk->results + p * MLS_WINOGRAD_ROWS * stride;
-        for (size_t b = 0; b < job->plan.n_blocks; b++) {
-            size_t pair = b * (MLS_WINOGRAD_BLOCK / 2);
-            tile.n_pairs = pairs - pair < MLS_WINOGRAD_BLOCK / 2 ? pairs - pair : MLS_WINOGRAD_BLOCK / 2;
-            tile.a = matrix->panels + (row * pairs + pair * MLS_WINOGRAD_ROWS) * 2;
-            tile.b = integers_at(job, chunk, p, b);
-            tile.scale = chunk->scales[b * job->plan.products + p];
-            tile.first = b == 0;
-            tile.last = b + 1 == job->plan.n_blocks;
-            job->kernels->dot16->tile(&tile);
-        }
-    }
-}
-
-static void multiply_floats(const struct job *job, const struct chunk *chunk, size_t row)
+static void multiply(const struct job *job, const struct chunk *chunk, size_t row)
 {
     size_t k = job->conv->in_channels, stride = chunk->tiles.stride;
-    const float *weights = job->conv->floats + row * job->plan.products * k;
-    for (size_t p = 0; p < job->plan.products; p++)
+    const float *weights = job->conv->weights + row * MLS_WINOGRAD_PRODUCTS * k;
+    for (size_t p = 0; p < MLS_WINOGRAD_PRODUCTS; p++)
         job->kernels->conv->winograd.multiply(weights + p * k * MLS_WINOGRAD_ROWS,
                                               chunk->values +
                                                   p * mls_winograd_product_floats(&chunk->tiles, k),
@@ -229,14 +140,16 @@ static void multiply_floats(const struct job *job, const struct chunk *chunk, si
 static void apply_epilogue(const struct job *job, const struct chunk *chunk, size_t channel)
 {
     const struct mls_winograd *conv = job->conv;
-    size_t width = conv->space.out[2], height = conv->space.out[1], per_row = pieces(width, conv->m);
+    size_t width = conv->space.out[2], height = conv->space.out[1],
+           per_row = pieces(width, MLS_WINOGRAD_SQUARE);
     size_t plane = (chunk->tiles.image * conv->out_channels + channel) * height * width;
     size_t end = chunk->tiles.first + chunk->tiles.n;
     for (size_t at = chunk->tiles.first; at < end; at = (at / per_row + 1) * per_row) {
-        size_t first = at % per_row * conv->m, row = at / per_row * conv->m;
-        size_t last = end - at < per_row - at % per_row ? (at % per_row + end - at) * conv->m : width;
+        size_t first = at % per_row * MLS_WINOGRAD_SQUARE, row = at / per_row * MLS_WINOGRAD_SQUARE;
+        size_t last =
+            end - at < per_row - at % per_row ? (at % per_row + end - at) * MLS_WINOGRAD_SQUARE : width;
         last = last < width ? last : width;
-        for (size_t r = row; r < row + conv->m && r < height; r++) {
+        for (size_t r = row; r < row + MLS_WINOGRAD_SQUARE && r < height; r++) {
             size_t elem = plane + r * width + first;
             conv->epilogue->apply(conv->epilogue->context, (uint8_t *)conv->y + elem * (conv->fp16 ? 2 : 4),
                                   elem, last - first);
@@ -251,18 +164,16 @@ static void chunk_task(void *context, size_t index, uint32_t thread)
     const struct mls_winograd_kernels *kernels = &job->kernels->conv->winograd;
     struct chunk chunk = chunk_of(job, index, thread);
     memset(chunk.tiles.rows, 0, job->plan.rows_bytes);
-    if (!(conv->integers
-              ? make_integers(job, &chunk)
-              : kernels->input[variant(conv)](conv, &chunk.tiles, 0, conv->in_channels, chunk.values))) {
+    if (!kernels->input(conv, &chunk.tiles, 0, conv->in_channels, chunk.values)) {
         atomic_store_explicit(&job->not_finite, true, memory_order_relaxed);
         return;
     }
     size_t stride = chunk.tiles.stride;
     for (size_t row = chunk.row; row < chunk.row + chunk.n_rows; row += MLS_WINOGRAD_ROWS) {
-        (conv->integers ? multiply_integers : multiply_floats)(job, &chunk, row);
+        multiply(job, &chunk, row);
         for (size_t r = 0; r < MLS_WINOGRAD_ROWS && row + r < conv->out_channels; r++) {
-            kernels->output[variant(conv)](conv, &chunk.tiles, row + r, chunk.results + r * stride,
-                                           MLS_WINOGRAD_ROWS * stride);
+            kernels->output(conv, &chunk.tiles, row + r, chunk.results + r * stride,
+                            MLS_WINOGRAD_ROWS * stride);
             if (conv->epilogue)
                 apply_epilogue(job, &chunk, row + r);
         }
@@ -281,31 +192,28 @@ bool mls_winograd_run(const struct mls_kernels *kernels, struct mls_pool *pool,
     return !atomic_load_explicit(&job.not_finite, memory_order_relaxed);
 }
 
-/* G of the paper on three values that lie `step` apart, for the points 0, 1, -1 and, for m = 4, 2 and -2. */
-static void transform_filter(size_t m, const double *g, size_t step, double *ret, size_t ret_step)
+/* G of the paper on three values that lie `step` apart, for the points 0, 1, -1, 2 and -2. */
+static void transform_filter(const double *g, size_t step, double *ret, size_t ret_step)
 {
-    double outer = g[0] + g[2 * step], middle = g[step];
-    ret[0] = m == 2 ? g[0] : g[0] / 4;
-    ret[ret_step] = m == 2 ? (outer + middle) / 2 : -(outer + middle) / 6;
-    ret[2 * ret_step] = m == 2 ? (outer - middle) / 2 : -(outer - middle) / 6;
-    if (m == 4) {
-        double wide = (g[0] + 4 * g[2 * step]) / 24;
-        ret[3 * ret_step] = wide + middle / 12;
-        ret[4 * ret_step] = wide - middle / 12;
-    }
-    ret[(m + 1) * ret_step] = g[2 * step];
+    double outer = g[0] + g[2 * step], middle = g[step], wide = (g[0] + 4 * g[2 * step]) / 24;
+    ret[0] = g[0] / 4;
+    ret[ret_step] = -(outer + middle) / 6;
+    ret[2 * ret_step] = -(outer - middle) / 6;
+    ret[3 * ret_step] = wide + middle / 12;
+    ret[4 * ret_step] = wide - middle / 12;
+    ret[5 * ret_step] = g[2 * step];
 }
 
-void mls_winograd_weights(size_t m, const float *filter, float *ret, size_t ret_step)
+void mls_winograd_weights(const float *filter, float *ret, size_t ret_step)
 {
-    double g[9], half[3 * MLS_WINOGRAD_MAX], row[MLS_WINOGRAD_MAX];
+    double g[9], half[3 * MLS_WINOGRAD_SIDE], row[MLS_WINOGRAD_SIDE];
     for (size_t i = 0; i < 9; i++)
         g[i] = (double)filter[i];
     for (size_t k = 0; k < 3; k++)
-        transform_filter(m, g + k, 3, half + k, 3);
-    for (size_t r = 0; r < m + 2; r++) {
-        transform_filter(m, half + 3 * r, 1, row, 1);
-        for (size_t k = 0; k < m + 2; k++)
-            ret[(r * (m + 2) + k) * ret_step] = (float)row[k];
+        transform_filter(g + k, 3, half + k, 3);
+    for (size_t r = 0; r < MLS_WINOGRAD_SIDE; r++) {
+        transform_filter(half + 3 * r, 1, row, 1);
+        for (size_t k = 0; k < MLS_WINOGRAD_SIDE; k++)
+            ret[(r * MLS_WINOGRAD_SIDE + k) * ret_step] = (float)row[k];
     }
 }

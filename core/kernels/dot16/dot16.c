@@ -6,54 +6,62 @@
 /* Weights of 10^15 times fp16 values, and many of them: sums stay far from the end of fp32. */
 #define WEIGHT_SQUARES_MAX 1e30f
 
-float mls_dot16_scale(const struct mls_dot16_measure *measure)
+struct mls_dot16_cut mls_dot16_cut_of(size_t channels, size_t elements)
 {
-    if (measure->square <= 0)
-        return 0;
-    float by_value = MLS_DOT16_MAX / sqrtf(measure->square);
-    float by_column = MLS_DOT16_COLUMN_NORM / sqrtf(measure->column_square);
-    return by_value < by_column ? by_value : by_column;
+    struct mls_dot16_cut cut = {.channels = channels, .elements = elements};
+    cut.n_blocks = (channels + MLS_DOT16_BLOCK - 1) / MLS_DOT16_BLOCK;
+    cut.n_pairs = ((channels + cut.n_blocks - 1) / cut.n_blocks + 1) / 2;
+    cut.group_elements = MLS_DOT16_GROUP / (2 * cut.n_pairs);
+    if (cut.group_elements > elements)
+        cut.group_elements = elements;
+    return cut;
 }
 
-/* Powers of two near the size of each term's weights: what B is multiplied by and A divided by. */
-static bool choose_term_scales(const float *weights, struct mls_dot16_matrix *matrix)
+float mls_dot16_scale(float square, const struct mls_dot16_cut *cut)
 {
-    float *squares = matrix->term_scales; /* sums of squares first, then what is made of them */
-    memset(squares, 0, matrix->k * sizeof *squares);
+    if (square <= 0)
+        return 0;
+    float most = MLS_DOT16_COLUMN_NORM / sqrtf((float)cut->group_elements);
+    return (most < MLS_DOT16_MAX ? most : MLS_DOT16_MAX) / sqrtf(square); /* no value is above the sum */
+}
+
+/* Powers of two near the size of each channel's weights: what the input is multiplied by and they are divided
+ * by. */
+static bool choose_plane_scales(const float *weights, struct mls_dot16_matrix *matrix)
+{
+    size_t channels = matrix->cut.channels, elements = matrix->cut.elements;
+    float *squares = matrix->plane_scales; /* sums of squares first, then what is made of them */
+    memset(squares, 0, matrix->cut.n_blocks * matrix->cut.n_pairs * 2 * sizeof *squares);
     for (size_t r = 0; r < matrix->m; r++)
-        for (size_t k = 0; k < matrix->k; k++)
-            squares[k] += weights[r * matrix->k + k] * weights[r * matrix->k + k];
+        for (size_t c = 0; c < channels; c++)
+            for (size_t e = 0; e < elements; e++, weights++)
+                squares[c] += *weights * *weights;
     bool good = true;
-    for (size_t k = 0; k < matrix->k; k++) {
+    for (size_t c = 0; c < channels; c++) {
         int exponent;
-        good = good && squares[k] < WEIGHT_SQUARES_MAX;
-        (void)frexpf(sqrtf(squares[k] / (float)matrix->m), &exponent);
-        squares[k] = squares[k] > 0 ? ldexpf(1, exponent) : 0;
+        good = good && squares[c] < WEIGHT_SQUARES_MAX;
+        (void)frexpf(sqrtf(squares[c] / (float)(matrix->m * elements)), &exponent);
+        squares[c] = squares[c] > 0 ? ldexpf(1, exponent) : 0;
     }
     return good;
 }
 
-enum { LANES_OF_SUMS = 8 };
-
-/* The factor for one row, already divided by the terms' scales: its greatest weight fits 16 bits, and no
- * block of it is too long. Blocks are filled up with zeros. */
-static float scale_of_row(const float *row, size_t n)
+/* The factor for one row, already divided by the planes' scales: its greatest weight fits 16 bits, and no
+ * group of it is too long. */
+static float scale_of_row(const float *row, const struct mls_dot16_cut *cut)
 {
+    size_t block = 2 * cut->n_pairs * cut->elements, group = 2 * cut->n_pairs * cut->group_elements;
     float greatest = 0, longest = 0;
-    for (size_t k = 0; k < n; k += MLS_DOT16_BLOCK) {
-        float squares[LANES_OF_SUMS] = {0}, most[LANES_OF_SUMS] = {0}, sum = 0;
-        for (size_t i = 0; i < MLS_DOT16_BLOCK; i += LANES_OF_SUMS)
-            for (size_t j = 0; j < LANES_OF_SUMS; j++) {
-                float square = row[k + i + j] * row[k + i + j];
-                squares[j] += square;
-                most[j] = square > most[j] ? square : most[j];
+    for (size_t b = 0; b < cut->n_blocks; b++, row += block)
+        for (size_t g = 0; g < block; g += group) {
+            float sum = 0;
+            for (size_t i = g; i < block && i < g + group; i++) {
+                float square = row[i] * row[i];
+                greatest = square > greatest ? square : greatest;
+                sum += square;
             }
-        for (size_t j = 0; j < LANES_OF_SUMS; j++) {
-            sum += squares[j];
-            greatest = most[j] > greatest ? most[j] : greatest;
+            longest = sum > longest ? sum : longest;
         }
-        longest = sum > longest ? sum : longest;
-    }
     if (!(greatest > 0))
         return 0;
     float by_value = MLS_DOT16_MAX / sqrtf(greatest), by_length = MLS_DOT16_ROW_NORM / sqrtf(longest);
@@ -69,35 +77,37 @@ static inline int32_t nearest(float value)
     return bits - 0x4b400000;
 }
 
-/* `inverses` of the terms' scales and `values`, which is scratch: k rounded up to whole blocks, zeros past k.
+/* One row [channels][elements]; `values`: 2 * mls_dot16_row_pairs() floats, zero where there is no channel.
  */
-static void pack_row(const float *row, size_t r, const float *inverses, float *values,
-                     struct mls_dot16_matrix *matrix)
+static void pack_row(const float *weights, size_t r, float *values, struct mls_dot16_matrix *matrix)
 {
-    size_t n_pairs = mls_dot16_pairs(matrix->k);
-    for (size_t k = 0; k < matrix->k; k++)
-        values[k] = row[k] * inverses[k];
-    float scale = scale_of_row(values, matrix->k);
+    const struct mls_dot16_cut *cut = &matrix->cut;
+    size_t block = 2 * cut->n_pairs, n_pairs = mls_dot16_row_pairs(cut);
+    for (size_t c = 0; c < cut->channels; c++) {
+        float scale = matrix->plane_scales[c], inverse = scale > 0 ? 1 / scale : 0;
+        float *to = values + c / block * block * cut->elements + c % block;
+        for (size_t e = 0; e < cut->elements; e++)
+            to[e * block] = weights[c * cut->elements + e] * inverse;
+    }
+    float scale = scale_of_row(values, cut);
     int16_t *panel =
-        matrix->panels + r / MLS_DOT16_ROWS * n_pairs * MLS_DOT16_ROWS * 2 + r % MLS_DOT16_ROWS * 2;
-    for (size_t p = 0; p < n_pairs; p++) {
-        panel[p * MLS_DOT16_ROWS * 2] = (int16_t)nearest(values[2 * p] * scale);
-        panel[p * MLS_DOT16_ROWS * 2 + 1] = (int16_t)nearest(values[2 * p + 1] * scale);
+        matrix->panels + (r / MLS_DOT16_ROWS * n_pairs * MLS_DOT16_ROWS + r % MLS_DOT16_ROWS) * 2;
+    for (size_t p = 0; p < n_pairs; p++, panel += MLS_DOT16_ROWS * 2) {
+        panel[0] = (int16_t)nearest(values[2 * p] * scale);
+        panel[1] = (int16_t)nearest(values[2 * p + 1] * scale);
     }
     matrix->row_scales[r] = scale > 0 ? 1 / scale : 0;
 }
 
 bool mls_dot16_pack(const float *weights, float *scratch, struct mls_dot16_matrix *ret)
 {
-    size_t padded = mls_dot16_scratch_floats(ret->k) / 2, rows = mls_dot16_rows(ret->m);
-    if (!choose_term_scales(weights, ret))
+    size_t n_pairs = mls_dot16_row_pairs(&ret->cut), rows = mls_dot16_rows(ret->m);
+    if (!choose_plane_scales(weights, ret))
         return false;
-    memset(scratch, 0, 2 * padded * sizeof *scratch);
-    memset(ret->panels, 0, rows * mls_dot16_pairs(ret->k) * 2 * sizeof *ret->panels);
+    memset(scratch, 0, 2 * n_pairs * sizeof *scratch);
+    memset(ret->panels, 0, rows * n_pairs * 2 * sizeof *ret->panels);
     memset(ret->row_scales, 0, rows * sizeof *ret->row_scales);
-    for (size_t k = 0; k < ret->k; k++)
-        scratch[k] = ret->term_scales[k] > 0 ? 1 / ret->term_scales[k] : 0;
     for (size_t r = 0; r < ret->m; r++)
-        pack_row(weights + r * ret->k, r, scratch, scratch + padded, ret);
+        pack_row(weights + r * ret->cut.channels * ret->cut.elements, r, scratch, ret);
     return true;
 }

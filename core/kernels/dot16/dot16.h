@@ -1,10 +1,11 @@
 /*
- * dot16.h: products of fp16 matrices with 16-bit integers and exact 32-bit sums: twice the rate of fp32 where
- * there is VNNI, with less error than rounding the result to fp16 makes. Blocks of terms share a scale each
- * (block floating point): a block of B, MLS_DOT16_BLOCK terms of some columns, has the scale that its content
- * allows; a row of A has one that was chosen when it was packed. Sums cannot overflow, by the inequality of
- * Cauchy and Schwarz: no block of a row of A is longer than MLS_DOT16_ROW_NORM, and no column of a block of B
- * longer than MLS_DOT16_COLUMN_NORM.
+ * dot16.h: convolutions of fp16 as products of 16-bit integers with exact 32-bit sums: twice the rate of fp32
+ * where there is VNNI, with less error than rounding the result to fp16 makes. Channels are cut into blocks,
+ * each of which shares a scale (block floating point): a block of the input, over a region of positions, has
+ * the scale that its content allows; a row of weights has one that was chosen when it was packed. Sums are
+ * taken in groups: some elements of the kernel times the channels of a block, at most MLS_DOT16_GROUP terms.
+ * They cannot overflow, by the inequality of Cauchy and Schwarz: no group of a row is longer than
+ * MLS_DOT16_ROW_NORM, and what it is multiplied by no longer than MLS_DOT16_COLUMN_NORM.
  */
 #pragma once
 
@@ -16,94 +17,122 @@
 
 enum {
     MLS_DOT16_LANES = 16,
-    MLS_DOT16_ROWS = 8,    /* of a tile */
-    MLS_DOT16_VECTORS = 4, /* of a tile at most */
-    MLS_DOT16_BLOCK = 64,  /* terms of a block */
+    MLS_DOT16_ROWS = 8,    /* computed together */
+    MLS_DOT16_VECTORS = 4, /* of a panel at most */
+    MLS_DOT16_BLOCK = 64,  /* channels of a block at most */
+    MLS_DOT16_GROUP = 128, /* terms of a group at most */
     MLS_DOT16_MAX = 32767,
-    MLS_DOT16_ROW_NORM = 32700, /* 16 below what the rounding of MLS_DOT16_BLOCK terms may add */
+    MLS_DOT16_ROW_NORM = 32700, /* 16 below what the rounding of MLS_DOT16_GROUP terms may add */
     MLS_DOT16_COLUMN_NORM = 65400
 };
 
-/* n_terms rows of n_cols values, `stride` elements apart, each multiplied by its term's scale (a power of
- * two). */
-struct mls_dot16_source {
-    const void *data;
-    bool fp16; /* otherwise fp32 */
-    size_t stride;
-    size_t n_terms, n_cols;
-    const float *term_scales;
+/* How the terms of a sum are cut up: channels into equal blocks, filled up with zeros to pairs. */
+struct mls_dot16_cut {
+    size_t channels, elements; /* of the kernel */
+    size_t n_blocks;
+    size_t n_pairs;        /* of a block */
+    size_t group_elements; /* of the kernel, taken together */
 };
 
-/* Of the scaled values: the greatest square, and the greatest sum of squares of a column. The second is not
- * finite where a value is not. */
-struct mls_dot16_measure {
-    float square;
-    float column_square;
+/* mls_dot16_cut_of: from counts that are not zero. */
+struct mls_dot16_cut mls_dot16_cut_of(size_t channels, size_t elements);
+
+/* mls_dot16_row_pairs: pairs of a row of weights. */
+static inline size_t mls_dot16_row_pairs(const struct mls_dot16_cut *cut)
+{
+    return cut->n_blocks * cut->n_pairs * cut->elements;
+}
+
+/* ---- the input: a block of channels of a region ---------------------------------------------------------
+ */
+
+/* Neighbouring positions that lie over one row of each plane. */
+struct mls_dot16_line {
+    ptrdiff_t at;      /* element of the plane under lane 0; lanes that exist lie in the plane */
+    size_t first, end; /* lanes that exist; the others are padding */
+    size_t to;         /* position of lane 0 */
 };
 
-/* One tile of C: MLS_DOT16_ROWS x (vectors * lanes) sums over a block of terms, in pairs. */
-struct mls_dot16_tile {
-    size_t n_pairs;
-    const int16_t *a; /* [pair][row][2] */
-    const int16_t *b; /* [pair][column][2] */
+struct mls_dot16_block {
+    const uint16_t *planes[MLS_DOT16_BLOCK]; /* fp16; NULL: all padding */
+    size_t n_planes;
+    const float *scales;                /* of each plane: a power of two */
+    const struct mls_dot16_line *lines; /* in ascending positions */
+    size_t n_lines;
+    size_t width; /* lanes of a line; those of a vector may be written past the last */
+    size_t step;  /* elements from one lane to the next */
+};
+
+/* mls_dot16_scale: the factor that makes good use of 16 bits for a block whose greatest sum of squares of a
+ * position is `square`; 0 for zeros. */
+float mls_dot16_scale(float square, const struct mls_dot16_cut *cut);
+
+/* ---- products -------------------------------------------------------------------------------------------
+ */
+
+/* Where a vector of results goes: those of its lanes that are results are neighbours in y. */
+struct mls_dot16_place {
+    size_t at; /* in a row of y */
+    uint16_t lanes;
+};
+
+/* A panel of results: some rows of weights by some vectors of positions, over one group of terms. */
+struct mls_dot16_panel {
+    size_t n_rows;    /* that exist: MLS_DOT16_ROWS are computed together */
+    const int16_t *a; /* [MLS_DOT16_ROWS of rows][element][pair][row][2] */
+    size_t a_stride;  /* integers from MLS_DOT16_ROWS rows to the next */
+    const int16_t *b; /* [pair][position][2] */
+    size_t n_elements, n_pairs;
+    const size_t *offsets; /* of each element: positions from b on */
+    size_t b_stride;       /* positions from one pair to the next */
     size_t vectors;
     float scale; /* of a unit of the products, apart from the row's */
-    bool first;  /* block of the sums */
+    bool first;  /* group of the sums */
     bool last;
-    float *sums; /* [row][vectors * lanes]: the blocks before; not used when there is only one */
-    /* The rest is for the last block: y = clamp(sums * row_scale + bias), rounded to y's type; or, for fp16,
-     * the clamped sum of that, rounded, and `added`. */
-    size_t n_rows, n_cols; /* that exist */
+    float *sums; /* [row][vectors * lanes] of the groups so far */
+    /* The rest is for the last group: y = clamp(sums * row_scale + bias), rounded to fp16; or, where there is
+     * `added`, the clamped sum of that, rounded, and `added`. */
+    const struct mls_dot16_place *places; /* of each vector */
     const float *row_scales;
     const float *bias;
     float low, high; /* -infinity and infinity: no clamp */
-    void *y;
+    uint16_t *y;
     size_t y_stride;
-    bool fp16;
     const uint16_t *added; /* with y's stride; or NULL */
 };
 
 struct mls_dot16_kernels {
     const char *name_conv; /* for reports */
     const char *name_pointwise;
-    const char *name_winograd;
-    void (*measure)(const struct mls_dot16_source *source, struct mls_dot16_measure *ret);
-    /* ret[pair][vectors * lanes][2]: the rounded multiples; zeros where there is no term or column. */
-    void (*quantize)(const struct mls_dot16_source *source, float scale, size_t vectors, int16_t *ret);
-    void (*tile)(const struct mls_dot16_tile *tile);
+    /* The greatest sum of squares of the scaled values of a position; not finite where a value is not. sums:
+     * scratch, a float for each position and a vector more. */
+    float (*measure)(const struct mls_dot16_block *block, float *sums);
+    /* ret[pair][stride][2]: the rounded multiples at the lines' positions; zeros for padding. */
+    void (*quantize)(const struct mls_dot16_block *block, float scale, size_t stride, int16_t *ret);
+    void (*multiply)(const struct mls_dot16_panel *panel);
 };
 
-/* mls_dot16_scale: the factor that makes the best use of 16 bits for a block so measured; 0 for zeros. */
-float mls_dot16_scale(const struct mls_dot16_measure *measure);
-
-/* ---- A: packed once -------------------------------------------------------------------------------------
+/* ---- weights: packed once -------------------------------------------------------------------------------
  */
 
 struct mls_dot16_matrix {
-    size_t m, k;
-    float *term_scales; /* [k]: for B; A's terms are divided by them, so that no term is lost beside others */
-    float *row_scales;  /* [m rounded up]: of the sums */
-    int16_t *panels;    /* [row tile][pair][row][2] */
+    size_t m;
+    struct mls_dot16_cut cut;
+    float *plane_scales; /* [blocks * pairs * 2]: for the input; the weights are divided by them, so that no
+                            channel is lost beside others */
+    float *row_scales;   /* [m rounded up]: of the sums */
+    int16_t *panels;     /* [row tile][block][element][pair][row][2] */
 };
 
-/* mls_dot16_rows, _pairs: rounded up m; pairs of k terms. */
+/* mls_dot16_rows: rounded up m. */
 static inline size_t mls_dot16_rows(size_t m)
 {
     return (m + MLS_DOT16_ROWS - 1) / MLS_DOT16_ROWS * MLS_DOT16_ROWS;
 }
-static inline size_t mls_dot16_pairs(size_t k)
-{
-    return (k + 1) / 2;
-}
-
-/* mls_dot16_scratch_floats: what mls_dot16_pack needs for rows of k terms. */
-static inline size_t mls_dot16_scratch_floats(size_t k)
-{
-    return 2 * ((k + MLS_DOT16_BLOCK - 1) / MLS_DOT16_BLOCK * MLS_DOT16_BLOCK);
-}
 
 /*
- * mls_dot16_pack: fills the arrays of `ret` from `weights`, m rows of k terms. False when a weight is not
- * finite or so large that fp32 sums might overflow: then the product cannot be made of integers.
+ * mls_dot16_pack: fills the arrays of `ret`, whose m and cut are set, from weights [m][channels][elements].
+ * `scratch` holds 2 * mls_dot16_row_pairs() floats. False when a weight is not finite or so large that fp32
+ * sums might overflow: then the product cannot be made of integers.
  */
 bool mls_dot16_pack(const float *weights, float *scratch, struct mls_dot16_matrix *ret);

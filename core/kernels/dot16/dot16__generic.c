@@ -2,87 +2,92 @@
 #include "kernels/dot16/dot16.h"
 
 #include <math.h>
+#include <string.h>
 
 #include "base/fp16.h"
 
-static float value_at(const struct mls_dot16_source *source, size_t term, size_t col)
+static float value_at(const struct mls_dot16_block *block, size_t plane, const struct mls_dot16_line *line,
+                      size_t lane)
 {
-    size_t at = term * source->stride + col;
-    float value = source->fp16 ? mls_fp16_to_fp32(((const uint16_t *)source->data)[at])
-                               : ((const float *)source->data)[at];
-    return value * source->term_scales[term];
+    if (plane >= block->n_planes || !block->planes[plane] || lane < line->first || lane >= line->end)
+        return 0;
+    return mls_fp16_to_fp32(block->planes[plane][line->at + (ptrdiff_t)(lane * block->step)]);
 }
 
-static void measure__generic(const struct mls_dot16_source *source, struct mls_dot16_measure *ret)
+static float measure__generic(const struct mls_dot16_block *block, float *sums)
 {
-    *ret = (struct mls_dot16_measure){0};
-    for (size_t c = 0; c < source->n_cols; c++) {
-        float sum = 0;
-        for (size_t t = 0; t < source->n_terms; t++) {
-            float square = value_at(source, t, c) * value_at(source, t, c);
-            ret->square = square > ret->square ? square : ret->square;
-            sum += square;
+    const struct mls_dot16_line *last = &block->lines[block->n_lines - 1];
+    size_t n = last->to + block->width;
+    float greatest = 0;
+    memset(sums, 0, n * sizeof *sums);
+    for (size_t p = 0; p < block->n_planes; p++)
+        for (size_t l = 0; l < block->n_lines; l++)
+            for (size_t i = 0; i < block->width; i++) {
+                float value = value_at(block, p, &block->lines[l], i) * block->scales[p];
+                float *sum = &sums[block->lines[l].to + i];
+                *sum = fmaf(value, value, *sum);
+            }
+    for (size_t i = 0; i < n; i++)
+        if (!(sums[i] <= greatest)) /* a NaN stays */
+            greatest = isnan(greatest) ? greatest : sums[i];
+    return greatest;
+}
+
+static void quantize__generic(const struct mls_dot16_block *block, float scale, size_t stride, int16_t *ret)
+{
+    for (size_t p = 0; p < (block->n_planes + 1) / 2 * 2; p++) {
+        float factor = p < block->n_planes ? block->scales[p] * scale : 0;
+        for (size_t l = 0; l < block->n_lines; l++) {
+            const struct mls_dot16_line *line = &block->lines[l];
+            for (size_t i = 0; i < block->width; i++)
+                ret[(p / 2 * stride + line->to + i) * 2 + p % 2] =
+                    (int16_t)lrintf(value_at(block, p, line, i) * factor);
         }
-        if (!(sum <= ret->column_square)) /* a NaN stays */
-            ret->column_square = isnan(ret->column_square) ? ret->column_square : sum;
     }
 }
 
-static void quantize__generic(const struct mls_dot16_source *source, float scale, size_t vectors,
-                              int16_t *ret)
+static int32_t dot(const struct mls_dot16_panel *panel, size_t row, size_t col)
 {
-    size_t width = vectors * MLS_DOT16_LANES;
-    for (size_t t = 0; t < (source->n_terms + 1) / 2 * 2; t++)
-        for (size_t c = 0; c < width; c++) {
-            bool exists = t < source->n_terms && c < source->n_cols;
-            ret[(t / 2 * width + c) * 2 + t % 2] =
-                (int16_t)(exists ? lrintf(value_at(source, t, c) * scale) : 0);
-        }
-}
-
-static int32_t dot(const struct mls_dot16_tile *tile, size_t row, size_t col)
-{
-    size_t width = tile->vectors * MLS_DOT16_LANES;
+    const int16_t *a = panel->a + row / MLS_DOT16_ROWS * panel->a_stride + row % MLS_DOT16_ROWS * 2;
     int32_t sum = 0;
-    for (size_t p = 0; p < tile->n_pairs; p++) {
-        const int16_t *a = tile->a + (p * MLS_DOT16_ROWS + row) * 2, *b = tile->b + (p * width + col) * 2;
-        sum += a[0] * b[0] + a[1] * b[1];
-    }
+    for (size_t e = 0; e < panel->n_elements; e++)
+        for (size_t p = 0; p < panel->n_pairs; p++, a += MLS_DOT16_ROWS * 2) {
+            const int16_t *b = panel->b + (p * panel->b_stride + panel->offsets[e] + col) * 2;
+            /* unsigned: lanes that are no results may wrap around */
+            sum = (int32_t)((uint32_t)sum + (uint32_t)(a[0] * b[0]) + (uint32_t)(a[1] * b[1]));
+        }
     return sum;
 }
 
-static void finish(const struct mls_dot16_tile *tile, size_t row, size_t col, float sum)
+static void finish(const struct mls_dot16_panel *panel, size_t row, size_t at, float sum)
 {
-    float value = fmaf(sum, tile->row_scales[row], tile->bias[row]);
-    size_t at = row * tile->y_stride + col;
-    if (tile->added)
-        value = mls_fp16_to_fp32(mls_fp32_to_fp16(value)) + mls_fp16_to_fp32(tile->added[at]);
-    value = value > tile->low ? value : tile->low;
-    value = value < tile->high ? value : tile->high;
-    if (tile->fp16)
-        ((uint16_t *)tile->y)[at] = mls_fp32_to_fp16(value);
-    else
-        ((float *)tile->y)[at] = value;
+    float value = fmaf(sum, panel->row_scales[row], panel->bias[row]);
+    at += row * panel->y_stride;
+    if (panel->added)
+        value = mls_fp16_to_fp32(mls_fp32_to_fp16(value)) + mls_fp16_to_fp32(panel->added[at]);
+    value = value > panel->low ? value : panel->low;
+    value = value < panel->high ? value : panel->high;
+    panel->y[at] = mls_fp32_to_fp16(value);
 }
 
-static void tile__generic(const struct mls_dot16_tile *tile)
+static void multiply__generic(const struct mls_dot16_panel *panel)
 {
-    size_t width = tile->vectors * MLS_DOT16_LANES;
-    for (size_t r = 0; r < MLS_DOT16_ROWS; r++)
-        for (size_t c = 0; c < width; c++) {
-            float value = (float)dot(tile, r, c);
-            float sum =
-                tile->first ? value * tile->scale : fmaf(value, tile->scale, tile->sums[r * width + c]);
-            if (!tile->last)
-                tile->sums[r * width + c] = sum;
-            else if (r < tile->n_rows && c < tile->n_cols)
-                finish(tile, r, c, sum);
+    size_t width = panel->vectors * MLS_DOT16_LANES;
+    for (size_t r = 0; r < (panel->n_rows + MLS_DOT16_ROWS - 1) / MLS_DOT16_ROWS * MLS_DOT16_ROWS; r++)
+        for (size_t c = 0, at = 0; c < width; c++) {
+            float value = (float)dot(panel, r, c), *sum = &panel->sums[r * width + c];
+            *sum = panel->first ? value * panel->scale : fmaf(value, panel->scale, *sum);
+            if (!panel->last)
+                continue;
+            const struct mls_dot16_place *place = &panel->places[c / MLS_DOT16_LANES];
+            at = c % MLS_DOT16_LANES ? at : place->at;
+            if (r < panel->n_rows && (place->lanes >> c % MLS_DOT16_LANES & 1))
+                finish(panel, r, at++, *sum);
         }
 }
 
 const struct mls_dot16_kernels mls_dot16__generic = {.name_conv = "conv_fp16_dot16__generic",
                                                      .name_pointwise = "conv_fp16_dot16_pointwise__generic",
-                                                     .name_winograd = "conv_fp16_dot16_winograd_2x2__generic",
                                                      .measure = measure__generic,
                                                      .quantize = quantize__generic,
-                                                     .tile = tile__generic};
+                                                     .multiply = multiply__generic};

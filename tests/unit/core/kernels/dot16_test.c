@@ -50,48 +50,86 @@ static bool next_isa(unsigned *isa, struct mls_kernels *ret)
     return false;
 }
 
-static void check_source(const struct mls_kernels *kernels, bool fp16)
+/* Lines over planes of `cols` columns and some rows, with padding before and behind; returns the positions.
+ */
+static size_t draw_lines(struct mls_dot16_block *block, struct mls_dot16_line *lines, size_t rows,
+                         size_t cols)
 {
-    const struct mls_dot16_kernels *generic = mls_kernels_pick(MLS_ISA_GENERIC).dot16;
-    size_t n_terms = draw(1, MLS_DOT16_BLOCK), n_cols = draw(1, 64), stride = n_cols + draw(0, 3);
-    size_t n = (n_terms - 1) * stride + n_cols, vectors = (n_cols + 15) / 16;
-    float *x = values(n, 3), *scales = malloc(n_terms * sizeof *scales);
-    for (size_t i = 0; i < n_terms; i++)
-        scales[i] = ldexpf(1, (int)draw(0, 6) - 3);
-    uint16_t *half = halves(x, n);
-    struct mls_dot16_source source = {.data = fp16 ? (void *)half : (void *)x,
-                                      .fp16 = fp16,
-                                      .stride = stride,
-                                      .n_terms = n_terms,
-                                      .n_cols = n_cols,
-                                      .term_scales = scales};
-    struct mls_dot16_measure wanted, got;
-    generic->measure(&source, &wanted);
-    kernels->dot16->measure(&source, &got);
-    assert_true(got.square == wanted.square && got.column_square == wanted.column_square);
-
-    size_t elems = (n_terms + 1) / 2 * vectors * 32;
-    int16_t *a = malloc(elems * sizeof *a), *b = malloc(elems * sizeof *b);
-    generic->quantize(&source, mls_dot16_scale(&wanted), vectors, a);
-    kernels->dot16->quantize(&source, mls_dot16_scale(&wanted), vectors, b);
-    assert_memory_equal(a, b, elems * sizeof *a);
-
-    size_t at = draw(0, (uint32_t)n_terms - 1) * stride + draw(0, (uint32_t)n_cols - 1);
-    static const float bad[] = {NAN, INFINITY, -INFINITY};
-    x[at] = bad[draw(0, 2)];
-    half[at] = mls_fp32_to_fp16(x[at]);
-    kernels->dot16->measure(&source, &got);
-    assert_false(isfinite(got.column_square));
-    free(x), free(half), free(scales), free(a), free(b);
+    size_t to = 0;
+    block->lines = lines;
+    block->width = draw(1, 40);
+    block->step = draw(1, 3);
+    for (block->n_lines = 0; block->n_lines < rows; block->n_lines++, to += block->width) {
+        ptrdiff_t col = (ptrdiff_t)draw(0, 5) - 3;
+        struct mls_dot16_line *line = &lines[block->n_lines];
+        *line = (struct mls_dot16_line){.at = (ptrdiff_t)(block->n_lines * cols) + col, .to = to};
+        for (ptrdiff_t i = 0; draw(0, 9) && i < (ptrdiff_t)block->width; i++) {
+            ptrdiff_t at = col + i * (ptrdiff_t)block->step;
+            line->first += at < 0;
+            line->end += at < (ptrdiff_t)cols;
+        }
+        line->first = line->first < line->end ? line->first : line->end;
+    }
+    return to;
 }
 
-static void sources_as_generic(void **state)
+static void check_block(const struct mls_kernels *kernels)
+{
+    enum { ROWS = 5 };
+    const struct mls_dot16_kernels *generic = mls_kernels_pick(MLS_ISA_GENERIC).dot16;
+    struct mls_dot16_block block = {.n_planes = draw(1, MLS_DOT16_BLOCK)};
+    struct mls_dot16_line lines[ROWS];
+    size_t cols = draw(4, 70), elems = ROWS * cols, n = draw_lines(&block, lines, ROWS, cols);
+    float *x = values(block.n_planes * elems, 3), *scales = malloc(block.n_planes * sizeof *scales);
+    float *sums = malloc((n + MLS_DOT16_LANES) * sizeof *sums);
+    uint16_t *half = halves(x, block.n_planes * elems);
+    block.scales = scales;
+    for (size_t i = 0; i < block.n_planes; i++) {
+        scales[i] = ldexpf(1, (int)draw(0, 6) - 3);
+        block.planes[i] = draw(0, 9) ? half + i * elems : NULL;
+    }
+    float square = generic->measure(&block, sums);
+    assert_true(kernels->dot16->measure(&block, sums) == square);
+
+    size_t stride = n + MLS_DOT16_LANES, n_integers = (block.n_planes + 1) / 2 * stride * 2;
+    int16_t *a = calloc(n_integers, sizeof *a), *b = calloc(n_integers, sizeof *b);
+    generic->quantize(&block, 1000, stride, a);
+    kernels->dot16->quantize(&block, 1000, stride, b);
+    for (size_t p = 0; p < (block.n_planes + 1) / 2; p++)
+        assert_memory_equal(a + p * stride * 2, b + p * stride * 2, n * 2 * sizeof *a);
+    free(x), free(half), free(scales), free(sums), free(a), free(b);
+}
+
+static void blocks_as_generic(void **state)
 {
     (void)state;
     struct mls_kernels kernels;
     for (unsigned isa = MLS_ISA_GENERIC; next_isa(&isa, &kernels);)
-        for (int i = 0; i < 200; i++)
-            check_source(&kernels, i % 2);
+        for (int i = 0; i < 400; i++)
+            check_block(&kernels);
+}
+
+static void measures_of_what_is_not_finite_are_not(void **state)
+{
+    (void)state;
+    static const float bad[] = {NAN, INFINITY, -INFINITY};
+    uint16_t x[40] = {0};
+    float scales[2] = {1, 1}, sums[40 + MLS_DOT16_LANES];
+    struct mls_dot16_line line = {.end = 40};
+    struct mls_dot16_block block = {.planes = {x, x},
+                                    .n_planes = 2,
+                                    .scales = scales,
+                                    .lines = &line,
+                                    .n_lines = 1,
+                                    .width = 40,
+                                    .step = 1};
+    for (unsigned isa = 0; isa < MLS_ISA_COUNT; isa++)
+        for (size_t i = 0; i < 40 * 3; i++) {
+            struct mls_kernels kernels = mls_kernels_pick((enum mls_isa)isa);
+            x[i / 3] = mls_fp32_to_fp16(bad[i % 3]);
+            assert_false(isfinite(kernels.dot16->measure(&block, sums)));
+            x[i / 3] = 0;
+        }
 }
 
 static int16_t *integers(size_t n)
@@ -102,55 +140,70 @@ static int16_t *integers(size_t n)
     return ret;
 }
 
-static void check_tile(const struct mls_kernels *kernels, bool first, bool last, bool fp16)
+/* Lanes that are results, and where these go: as many as there are lanes at most. */
+static size_t draw_places(struct mls_dot16_place *places, size_t vectors)
 {
-    size_t vectors = draw(1, MLS_DOT16_VECTORS), n_pairs = draw(1, MLS_DOT16_BLOCK / 2), width = vectors * 16;
-    size_t n_rows = draw(1, MLS_DOT16_ROWS), n_cols = draw((uint32_t)width - 15, (uint32_t)width);
-    size_t stride = n_cols + draw(0, 2), n = (n_rows - 1) * stride + n_cols, bytes = n * (fp16 ? 2 : 4);
-    int16_t *a = integers(n_pairs * MLS_DOT16_ROWS * 2), *b = integers(n_pairs * width * 2);
-    float *row_scales = values(MLS_DOT16_ROWS, 1e-6f), *bias = values(MLS_DOT16_ROWS, 4);
-    float *sums[2] = {values(MLS_DOT16_ROWS * width, 1e6f), malloc(MLS_DOT16_ROWS * width * sizeof(float))};
-    memcpy(sums[1], sums[0], MLS_DOT16_ROWS * width * sizeof(float));
-    void *y[2] = {malloc(bytes), malloc(bytes)};
-    memset(y[0], 0x55, bytes);
-    memset(y[1], 0x55, bytes);
-    uint16_t *added = malloc(n * sizeof *added);
-    for (size_t i = 0; i < n; i++)
-        added[i] = mls_fp32_to_fp16((float)draw(0, 100) / 16);
-    struct mls_dot16_tile tile = {.n_pairs = n_pairs,
-                                  .added = fp16 && draw(0, 1) ? added : NULL,
-                                  .a = a,
-                                  .b = b,
-                                  .vectors = vectors,
-                                  .scale = 0.37f,
-                                  .first = first,
-                                  .last = last,
-                                  .n_rows = n_rows,
-                                  .n_cols = n_cols,
-                                  .row_scales = row_scales,
-                                  .bias = bias,
-                                  .low = draw(0, 1) ? 0 : -INFINITY,
-                                  .high = draw(0, 1) ? 6 : INFINITY,
-                                  .y_stride = stride,
-                                  .fp16 = fp16};
-    for (int i = 0; i < 2; i++) {
-        tile.sums = sums[i];
-        tile.y = y[i];
-        (i ? kernels->dot16 : mls_kernels_pick(MLS_ISA_GENERIC).dot16)->tile(&tile);
+    size_t at = draw(0, 3);
+    for (size_t v = 0; v < vectors; v++) {
+        uint32_t shift = draw(0, 1) ? 0 : draw(1, 9);
+        places[v] = (struct mls_dot16_place){.at = at, .lanes = (uint16_t)(0xffffu >> shift)};
+        places[v].lanes = (uint16_t)(draw(0, 3) ? places[v].lanes : places[v].lanes & draw(0, 0xffff));
+        at += (size_t)__builtin_popcount(places[v].lanes);
     }
-    assert_memory_equal(y[0], y[1], bytes);
-    assert_memory_equal(sums[0], sums[1], MLS_DOT16_ROWS * width * sizeof(float));
-    free(a), free(b), free(row_scales), free(bias), free(sums[0]), free(sums[1]), free(added), free(y[0]),
-        free(y[1]);
+    return at;
 }
 
-static void tiles_as_generic(void **state)
+static void check_panel(const struct mls_kernels *kernels, bool first, bool last)
+{
+    enum { ROWS = 20, ROWS_UP = 24, WIDTH = MLS_DOT16_VECTORS * MLS_DOT16_LANES, ELEMENTS = 3, PAIRS = 64 };
+    struct mls_dot16_place places[MLS_DOT16_VECTORS];
+    size_t offsets[ELEMENTS] = {draw(0, 40), draw(0, 40), draw(0, 40)};
+    struct mls_dot16_panel panel = {.n_rows = draw(1, ROWS),
+                                    .n_elements = draw(1, ELEMENTS),
+                                    .offsets = offsets,
+                                    .vectors = draw(1, MLS_DOT16_VECTORS),
+                                    .scale = 0.37f,
+                                    .first = first,
+                                    .last = last,
+                                    .places = places,
+                                    .low = draw(0, 1) ? 0 : -INFINITY,
+                                    .high = draw(0, 1) ? 6 : INFINITY};
+    panel.n_pairs = draw(1, PAIRS / (uint32_t)panel.n_elements);
+    size_t row = draw_places(places, panel.vectors), n = (panel.n_rows - 1) * (row + 2) + row;
+    panel.a_stride = panel.n_elements * panel.n_pairs * MLS_DOT16_ROWS * 2;
+    panel.b_stride = panel.vectors * MLS_DOT16_LANES + 40 + draw(0, 9);
+    panel.y_stride = row + 2;
+    int16_t *a = integers(panel.a_stride * ROWS_UP / MLS_DOT16_ROWS),
+            *b = integers(panel.n_pairs * panel.b_stride * 2);
+    float *row_scales = values(ROWS_UP, 1e-6f), *bias = values(ROWS_UP, 4),
+          *before = values(ROWS_UP * WIDTH, 1e6f);
+    uint16_t *added = malloc((n + 1) * sizeof *added), *y[2];
+    for (size_t i = 0; i < n; i++)
+        added[i] = mls_fp32_to_fp16((float)draw(0, 100) / 16);
+    float *sums[2];
+    panel.a = a, panel.b = b, panel.row_scales = row_scales, panel.bias = bias;
+    panel.added = draw(0, 1) ? added : NULL;
+    for (int i = 0; i < 2; i++) {
+        panel.sums = sums[i] = malloc(ROWS_UP * WIDTH * sizeof(float));
+        panel.y = y[i] = malloc((n + 1) * sizeof(uint16_t));
+        memcpy(sums[i], before, ROWS_UP * WIDTH * sizeof(float));
+        memset(y[i], 0x55, n * sizeof(uint16_t));
+        (i ? kernels->dot16 : mls_kernels_pick(MLS_ISA_GENERIC).dot16)->multiply(&panel);
+    }
+    assert_memory_equal(y[0], y[1], n * sizeof(uint16_t));
+    size_t rows = (panel.n_rows + MLS_DOT16_ROWS - 1) / MLS_DOT16_ROWS * MLS_DOT16_ROWS;
+    assert_memory_equal(sums[0], sums[1], rows * panel.vectors * MLS_DOT16_LANES * sizeof(float));
+    free(a), free(b), free(row_scales), free(bias), free(before), free(added);
+    free(sums[0]), free(sums[1]), free(y[0]), free(y[1]);
+}
+
+static void panels_as_generic(void **state)
 {
     (void)state;
     struct mls_kernels kernels;
     for (unsigned isa = MLS_ISA_GENERIC; next_isa(&isa, &kernels);)
-        for (unsigned i = 0; i < 400; i++)
-            check_tile(&kernels, i & 1, i & 2, i & 4);
+        for (unsigned i = 0; i < 800; i++)
+            check_panel(&kernels, i & 1, i & 2);
 }
 
 /* All of a matrix in one group. */
@@ -159,14 +212,17 @@ struct packed {
     float *bias;
 };
 
-static struct packed pack(const float *weights, size_t m, size_t k)
+static struct packed pack(const float *weights, size_t m, size_t channels, size_t elements)
 {
     size_t rows = mls_dot16_rows(m);
-    struct packed packed = {.matrix = {.m = m, .k = k}, .bias = calloc(rows, sizeof(float))};
-    packed.matrix.term_scales = malloc(k * sizeof(float));
+    struct packed packed = {.matrix = {.m = m, .cut = mls_dot16_cut_of(channels, elements)},
+                            .bias = calloc(rows, sizeof(float))};
+    const struct mls_dot16_cut *cut = &packed.matrix.cut;
+    size_t row_elems = 2 * mls_dot16_row_pairs(cut);
+    packed.matrix.plane_scales = malloc(cut->n_blocks * cut->n_pairs * 2 * sizeof(float));
     packed.matrix.row_scales = malloc(rows * sizeof(float));
-    packed.matrix.panels = malloc(rows * mls_dot16_pairs(k) * 2 * sizeof(int16_t));
-    float *scratch = malloc(mls_dot16_scratch_floats(k) * sizeof *scratch);
+    packed.matrix.panels = malloc(rows * row_elems * sizeof(int16_t));
+    float *scratch = malloc(row_elems * sizeof *scratch);
     assert_true(mls_dot16_pack(weights, scratch, &packed.matrix));
     free(scratch);
     for (size_t i = 0; i < m; i++)
@@ -176,7 +232,7 @@ static struct packed pack(const float *weights, size_t m, size_t k)
 
 static void unpack(struct packed *packed)
 {
-    free(packed->matrix.term_scales), free(packed->matrix.row_scales), free(packed->matrix.panels);
+    free(packed->matrix.plane_scales), free(packed->matrix.row_scales), free(packed->matrix.panels);
     free(packed->bias);
 }
 
@@ -185,21 +241,21 @@ static double pointwise_snr(enum mls_isa isa, uint32_t threads, const float *wei
                             const float *x, size_t n, uint16_t *ret_y)
 {
     struct mls_kernels kernels = mls_kernels_pick(isa);
-    struct packed packed = pack(weights, m, k);
+    struct packed packed = pack(weights, m, k, 1);
     uint16_t *half = halves(x, k * n);
     struct mls_window_space space = {{1, 1, n}, {1, 1, n}, {1, 1, 1}, {1, 1, 1}, {1, 1, 1}, {0}, {0}};
-    struct mls_conv16 conv = {
-        .columns = {.space = space, .in_channels = k, .n_planes = k, .fp16 = true, .x = half},
-        .batch = 1,
-        .groups = 1,
-        .pointwise = true,
-        .weights = &packed.matrix,
-        .bias = packed.bias,
-        .low = -INFINITY,
-        .high = INFINITY,
-        .y = ret_y};
+    struct mls_conv16 conv = {.space = space,
+                              .batch = 1,
+                              .groups = 1,
+                              .in_channels = k,
+                              .x = half,
+                              .weights = &packed.matrix,
+                              .bias = packed.bias,
+                              .low = -INFINITY,
+                              .high = INFINITY,
+                              .y = ret_y};
     struct mls_pool *pool = mls_pool_create(threads, threads);
-    void *scratch = aligned_alloc(64, mls_conv16_scratch_bytes(&kernels, &conv, threads));
+    void *scratch = aligned_alloc(64, mls_conv16_scratch_bytes(&conv, threads));
     assert_true(mls_conv16_run(&kernels, pool, &conv, scratch));
     double signal = 0, noise = 0;
     for (size_t r = 0; r < m; r++)
@@ -267,8 +323,7 @@ static void channels_of_different_size(void **state)
     free(weights), free(x);
 }
 
-/* One, two or three dimensions, any stride and dilation: with patches, and without where these do not suit.
- */
+/* One, two or three dimensions, any stride and dilation. */
 static struct mls_window_space draw_space(void)
 {
     struct mls_window_space s = {{1, 1, 1}, {1, 1, 1}, {1, 1, 1}, {1, 1, 1}, {1, 1, 1}, {0}, {0}};
@@ -288,10 +343,8 @@ static struct mls_window_space draw_space(void)
 
 /* What term k of the sums multiplies at an output position: an element of the group's planes, or zero in the
  * padding. */
-static double value_under(const struct mls_conv_columns *columns, const uint16_t *planes, size_t k,
-                          size_t position)
+static double value_under(const struct mls_window_space *s, const uint16_t *planes, size_t k, size_t position)
 {
-    const struct mls_window_space *s = &columns->space;
     size_t out[MLS_SPACE] = {position / s->out[2] / s->out[1], position / s->out[2] % s->out[1],
                              position % s->out[2]};
     size_t element[MLS_SPACE] = {k / s->kernel[2] / s->kernel[1] % s->kernel[0],
@@ -308,26 +361,28 @@ static double value_under(const struct mls_conv_columns *columns, const uint16_t
 
 static void check_convolution(const struct mls_kernels *kernels)
 {
-    struct mls_conv16 conv = {.columns = {.space = draw_space(), .in_channels = draw(1, 9), .fp16 = true},
+    struct mls_conv16 conv = {.space = draw_space(),
+                              .in_channels = draw(0, 5) ? draw(1, 9) : draw(60, 140),
                               .batch = draw(1, 2),
                               .groups = draw(1, 2),
                               .low = -INFINITY,
                               .high = INFINITY};
-    const struct mls_window_space *s = &conv.columns.space;
-    size_t m = draw(1, 20), k = conv.columns.in_channels * mls_window_elems(s->kernel);
+    const struct mls_window_space *s = &conv.space;
+    size_t m = draw(1, 20), k = conv.in_channels * mls_window_elems(s->kernel);
     size_t matrices = conv.batch * conv.groups, n = mls_window_elems(s->out);
-    conv.columns.n_planes = matrices * conv.columns.in_channels;
-    size_t n_x = conv.columns.n_planes * mls_window_elems(s->in), group_elems = n_x / matrices;
+    size_t n_x = matrices * conv.in_channels * mls_window_elems(s->in), group_elems = n_x / matrices;
     float *x = values(n_x, 2), *weights = values(conv.groups * m * k, 0.2f);
     uint16_t *half = halves(x, n_x), *y = malloc(matrices * m * n * sizeof *y);
-    struct packed packed[2] = {pack(weights, m, k), pack(weights + (conv.groups - 1) * m * k, m, k)};
+    struct mls_dot16_cut cut = mls_conv16_cut(s, conv.in_channels);
+    struct packed packed[2] = {pack(weights, m, cut.channels, cut.elements),
+                               pack(weights + (conv.groups - 1) * m * k, m, cut.channels, cut.elements)};
     struct mls_dot16_matrix both[2] = {packed[0].matrix, packed[1].matrix};
     float *bias = calloc(2 * mls_dot16_rows(m), sizeof *bias);
-    conv.columns.x = half;
+    conv.x = half;
     conv.weights = both;
     conv.bias = bias;
     conv.y = y;
-    size_t scratch_bytes = mls_conv16_scratch_bytes(kernels, &conv, 1);
+    size_t scratch_bytes = mls_conv16_scratch_bytes(&conv, 1);
     void *scratch = aligned_alloc(64, scratch_bytes);
     memset(scratch, 0xff, scratch_bytes);
     assert_true(mls_conv16_run(kernels, NULL, &conv, scratch));
@@ -336,8 +391,7 @@ static void check_convolution(const struct mls_kernels *kernels)
         size_t matrix = i / n / m, row = matrix % conv.groups * m + i / n % m;
         double sum = 0;
         for (size_t t = 0; t < k; t++)
-            sum += (double)weights[row * k + t] *
-                   value_under(&conv.columns, half + matrix * group_elems, t, i % n);
+            sum += (double)weights[row * k + t] * value_under(s, half + matrix * group_elems, t, i % n);
         double off = sum - (double)mls_fp16_to_fp32(y[i]);
         signal += sum * sum;
         noise += off * off;
@@ -360,10 +414,10 @@ static void convolutions_against_definition(void **state)
 static void weights_that_are_not_finite_are_refused(void **state)
 {
     (void)state;
-    float weights[16] = {0}, terms[16], rows[8], scratch[128];
+    float weights[16] = {0}, planes[16], rows[8], scratch[16];
     int16_t panels[8 * 16];
     struct mls_dot16_matrix matrix = {
-        .m = 1, .k = 16, .term_scales = terms, .row_scales = rows, .panels = panels};
+        .m = 1, .cut = mls_dot16_cut_of(16, 1), .plane_scales = planes, .row_scales = rows, .panels = panels};
     assert_true(mls_dot16_pack(weights, scratch, &matrix));
     weights[3] = NAN;
     assert_false(mls_dot16_pack(weights, scratch, &matrix));
@@ -375,8 +429,9 @@ static void weights_that_are_not_finite_are_refused(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(sources_as_generic),
-                                       cmocka_unit_test(tiles_as_generic),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(blocks_as_generic),
+                                       cmocka_unit_test(measures_of_what_is_not_finite_are_not),
+                                       cmocka_unit_test(panels_as_generic),
                                        cmocka_unit_test(products_are_as_exact_as_fp16),
                                        cmocka_unit_test(equal_values_do_not_overflow),
                                        cmocka_unit_test(channels_of_different_size),
