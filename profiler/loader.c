@@ -206,6 +206,7 @@ static enum mls_status make_plan(struct mls_loader *loader, const struct mls_pro
                                             .precision = options->precision,
                                             .weights = options->weights,
                                             .no_fusion = options->no_fusion,
+                                            .passes_off = options->passes_off,
                                             .reshape = options->reshape,
                                             .random_seed = options->random_seed,
                                             .max_memory_bytes = options->max_memory_bytes,

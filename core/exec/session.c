@@ -51,17 +51,27 @@ static bool make_shared(struct plan_shared *shared)
     if (!shared->arena)
         return false;
     shared->rows = MLS_NEW_ARRAY(shared->arena, program->n_ops, const struct mls_op_row *);
-    shared->packed = MLS_NEW_ARRAY(shared->arena, (size_t)program->n_ops * MLS_PACK_KINDS, struct plan_packed);
+    shared->packed = MLS_NEW_ARRAY(shared->arena, (size_t)program->n_ops * 2 * MLS_PACK_KINDS, struct plan_packed);
+    shared->made = MLS_NEW_ARRAY(shared->arena, program->n_ops, struct plan_made *);
     shared->coded = MLS_NEW_ARRAY(shared->arena, program->n_values, const struct mls_coded *);
     shared->folded = MLS_NEW_ARRAY(shared->arena, program->n_values, const void *);
     shared->folded_types = MLS_NEW_ARRAY(shared->arena, program->n_values, struct mls_type);
-    return shared->rows && shared->packed && shared->coded && shared->folded && shared->folded_types && count_weights(shared);
+    return shared->rows && shared->packed && shared->made && shared->coded && shared->folded && shared->folded_types && count_weights(shared);
 }
 
 static uint32_t choose_threads(const struct mls_session_options *options)
 {
     uint32_t threads = options->threads ? options->threads : mls_cpu_count();
     return threads < MLS_LIMIT_THREADS ? threads : MLS_LIMIT_THREADS;
+}
+
+/* Plans that are made quickly do without the passes that only save time, so that results stay the same. */
+static uint64_t passes_off(const struct mls_session_options *options)
+{
+    uint64_t off = options->passes_off;
+    if (options->reshape == MLS_RESHAPE_FREQUENT)
+        off |= (uint64_t)1 << PASS_ELEMENTWISE | (uint64_t)1 << PASS_STATES;
+    return options->no_fusion ? UINT64_MAX : off;
 }
 
 enum mls_status mls_session_create(const struct mls_model *model, const struct mls_session_options *options,
@@ -83,7 +93,7 @@ enum mls_status mls_session_create(const struct mls_model *model, const struct m
     shared->precision = chosen->precision;
     shared->quick = chosen->reshape == MLS_RESHAPE_FREQUENT;
     shared->weights = chosen->weights;
-    shared->no_fusion = chosen->no_fusion || shared->quick;
+    shared->passes_off = passes_off(chosen);
     shared->progress = chosen->progress;
     shared->max_memory_bytes = chosen->max_memory_bytes ? chosen->max_memory_bytes : default_memory_limit();
     shared->kernels = mls_kernels_pick(chosen->cpu_capped ? chosen->cpu : mls_cpu_best());

@@ -7,6 +7,7 @@
 
 /* Functions without parameters: id, name. */
 #define PLAIN_LIST(X)     \
+    X(HARD_SWISH, pass_hard_swish) /* no operation of MIL: core/pass makes it */ \
     X(RELU, relu)         \
     X(RELU6, relu6)       \
     X(SIGMOID, sigmoid)   \

@@ -5,7 +5,7 @@
 
 #include "ops/op_family.h"
 
-enum { P_QUERY, P_KEY, P_VALUE, P_MASK };
+enum { P_QUERY, P_KEY, P_VALUE, P_MASK, P_SCALE };
 
 static bool differ(int64_t a, int64_t b)
 {
@@ -74,6 +74,15 @@ static enum mls_status infer_attention(const struct mls_op_call *call, struct ml
     return MLS_OK;
 }
 
+/* What passes make of attention written out has a scale of its own, which the kernel takes if it is positive. */
+static enum mls_status infer_scaled(const struct mls_op_call *call, struct mls_error *reterr)
+{
+    float scale = (float)mls_op_float(call, P_SCALE, 1);
+    if (!(scale > 0) || !isfinite(scale))
+        return mls_op_fail(call, reterr, MLS_ERR_OP_ARGUMENT, "scale is %g; it must be positive", (double)scale);
+    return infer_attention(call, reterr);
+}
+
 /* Matrices that lie one after the other. */
 static struct mls_attention_operand operand_of(const struct mls_tensor *tensor)
 {
@@ -84,6 +93,13 @@ static struct mls_attention_operand operand_of(const struct mls_tensor *tensor)
     for (unsigned i = rank - 2; i-- > 0; stride *= (size_t)tensor->type.dims[i])
         operand.batch_strides[i] = stride;
     return operand;
+}
+
+static float scale_of(const struct mls_op_call *call)
+{
+    const struct mls_type *query = &mls_op_in(call, P_QUERY)->type;
+    bool given = call->row->params[P_SCALE].name != NULL;
+    return given ? (float)mls_op_float(call, P_SCALE, 1) : 1 / sqrtf((float)query->dims[query->rank - 1]);
 }
 
 static struct mls_attention attention_of(const struct mls_op_call *call)
@@ -97,7 +113,7 @@ static struct mls_attention attention_of(const struct mls_op_call *call)
                                       .key_elems = (size_t)query->type.dims[rank - 1],
                                       .value_elems = (size_t)value->type.dims[rank - 1],
                                       .dtype = query->type.dtype,
-                                      .scale = 1 / sqrtf((float)query->type.dims[rank - 1]),
+                                      .scale = scale_of(call),
                                       .query = operand_of(query),
                                       .key = operand_of(mls_op_in(call, P_KEY)),
                                       .value = operand_of(value),
@@ -145,14 +161,24 @@ static uint64_t flops_attention(const struct mls_op_call *call)
     return scores * (2 * attention.key_elems + 2 * attention.value_elems + 5);
 }
 
+#define QUERY_KEY_VALUE_MASK                                  \
+    [P_QUERY] = {"query", MLS_T_FLOAT, 0, 'T'},               \
+    [P_KEY] = {"key", MLS_T_FLOAT, 0, 'T'},                   \
+    [P_VALUE] = {"value", MLS_T_FLOAT, 0, 'T'},               \
+    [P_MASK] = {"attn_mask", MLS_T_FLOAT | MLS_T_BOOL, MLS_PARAM_OPTIONAL, 0}
+
 static const struct mls_op_row rows[] = {
     {.name = "scaled_dot_product_attention",
      .since = 8,
-     .params = {[P_QUERY] = {"query", MLS_T_FLOAT, 0, 'T'},
-                [P_KEY] = {"key", MLS_T_FLOAT, 0, 'T'},
-                [P_VALUE] = {"value", MLS_T_FLOAT, 0, 'T'},
-                [P_MASK] = {"attn_mask", MLS_T_FLOAT | MLS_T_BOOL, MLS_PARAM_OPTIONAL, 0}},
+     .params = {QUERY_KEY_VALUE_MASK},
      .infer = infer_attention,
+     .flops = flops_attention,
+     .scratch_bytes = scratch_attention,
+     .run = run_attention},
+    {.name = "pass_attention", /* no operation of MIL: core/pass makes it */
+     .since = 5,
+     .params = {QUERY_KEY_VALUE_MASK, [P_SCALE] = {"scale", MLS_T_FLOAT, MLS_PARAM_CONST, 0}},
+     .infer = infer_scaled,
      .flops = flops_attention,
      .scratch_bytes = scratch_attention,
      .run = run_attention},

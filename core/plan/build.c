@@ -60,6 +60,7 @@ uint32_t builder_add_slot(struct builder *builder, const char *name, const struc
         .loop_body = {MLS_NO_INDEX},
         .last_in_body = PLAN_NONE,
     };
+    builder->piece.values[index] = (struct piece_value){.tensor = &builder->plan->slots[index].tensor};
     return index;
 }
 
@@ -74,6 +75,7 @@ uint32_t builder_slot(struct builder *builder, mls_value_id value)
     if (!plan_constant(builder, slot, value))
         return PLAN_NONE;
     builder->slot_of_value[value.i] = slot;
+    builder->piece.values[slot].n_uses = builder->n_uses[value.i];
     return slot;
 }
 
@@ -105,7 +107,7 @@ bool builder_use(struct builder *builder, uint32_t slot, uint32_t step)
     return push(&frame->escapes, plan_root(builder->plan, slot));
 }
 
-static enum mls_status wire_arguments(struct builder *builder, struct op_work *work)
+static enum mls_status wire_arguments(struct builder *builder, struct piece_node *work)
 {
     struct mls_arena *arena = builder->plan->arena;
     for (uint32_t i = 0; i < work->n_arguments; i++) {
@@ -123,13 +125,13 @@ static enum mls_status wire_arguments(struct builder *builder, struct op_work *w
                                     "an argument has no value here");
             tensors[j] = &builder->plan->slots[slots[j]].tensor;
         }
-        work->arguments[i] = (struct plan_argument){.slots = slots, .n = given->n_values};
+        work->arguments[i] = (struct piece_argument){.values = slots, .n = given->n_values};
         work->call.args[i] = (struct mls_arg){.values = tensors, .n = given->n_values};
     }
     return MLS_OK;
 }
 
-static enum mls_status wire_outputs(struct builder *builder, struct op_work *work)
+static enum mls_status wire_outputs(struct builder *builder, struct piece_node *work)
 {
     for (uint32_t i = 0; i < work->op->n_outputs; i++) {
         const struct mls_value *value = &builder_program(builder)->values[work->op->outputs[i].i];
@@ -138,11 +140,12 @@ static enum mls_status wire_outputs(struct builder *builder, struct op_work *wor
         builder->slot_of_value[work->op->outputs[i].i] = slot;
         work->outputs[i] = slot;
         work->call.outputs[i] = &builder->plan->slots[slot].tensor;
+        builder->piece.values[slot].n_uses = builder->n_uses[work->op->outputs[i].i];
     }
     return MLS_OK;
 }
 
-enum mls_status builder_work(struct builder *builder, mls_op_id op_id, struct op_work *ret_work)
+enum mls_status builder_work(struct builder *builder, mls_op_id op_id, struct piece_node *ret_work)
 {
     struct mls_arena *arena = builder->plan->arena;
     const struct mls_op *op = &builder_program(builder)->ops[op_id.i];
@@ -150,12 +153,14 @@ enum mls_status builder_work(struct builder *builder, mls_op_id op_id, struct op
     uint32_t n = 0;
     while (n < MLS_OP_PARAMS_MAX && row->params[n].name)
         n++;
-    struct op_work work = {
+    struct piece_node work = {
         .op = op,
         .row = row,
         .n_arguments = n,
-        .arguments = MLS_NEW_ARRAY(arena, n, struct plan_argument),
+        .arguments = MLS_NEW_ARRAY(arena, n, struct piece_argument),
         .outputs = MLS_NEW_ARRAY(arena, op->n_outputs, uint32_t),
+        .origins = MLS_NEW(arena, mls_op_id),
+        .n_origins = 1,
         .call = {.row = row,
                  .function = builder_function(builder)->name,
                  .name = op->name,
@@ -164,8 +169,9 @@ enum mls_status builder_work(struct builder *builder, mls_op_id op_id, struct op
                  .args = MLS_NEW_ARRAY(arena, n, struct mls_arg),
                  .outputs = MLS_NEW_ARRAY(arena, op->n_outputs, struct mls_tensor *)},
     };
-    if (!work.arguments || !work.outputs || !work.call.args || !work.call.outputs)
+    if (!work.arguments || !work.outputs || !work.origins || !work.call.args || !work.call.outputs)
         return builder_out_of_memory(builder);
+    work.origins[0] = op_id;
     enum mls_status status = wire_arguments(builder, &work);
     if (!status)
         status = wire_outputs(builder, &work);
@@ -175,7 +181,7 @@ enum mls_status builder_work(struct builder *builder, mls_op_id op_id, struct op
 }
 
 /* The types that inference found must be those that the program declares, wherever it declares them. */
-static enum mls_status check_declared(struct builder *builder, const struct op_work *work)
+static enum mls_status check_declared(struct builder *builder, const struct piece_node *work)
 {
     for (uint32_t i = 0; i < work->op->n_outputs; i++) {
         struct mls_type declared =
@@ -201,7 +207,7 @@ static enum mls_status check_declared(struct builder *builder, const struct op_w
     return MLS_OK;
 }
 
-static enum mls_status infer(struct builder *builder, struct op_work *work)
+static enum mls_status infer(struct builder *builder, struct piece_node *work)
 {
     enum mls_status status = mls_op_check_params(work->row, &work->call, builder->error);
     if (!status)
@@ -225,7 +231,7 @@ static bool has_shape(const struct mls_type *type)
  * Whether types have to be inferred again at run time: where results are open, and where an input is, since
  * nobody has checked its shape yet.
  */
-static bool needs_heap(const struct op_work *work)
+static bool needs_heap(const struct piece_node *work)
 {
     if (work->row->flags & MLS_OP_ALLOCATES)
         return true;
@@ -243,38 +249,71 @@ static bool needs_heap(const struct op_work *work)
  * A view shares the storage of what it views. Not of states, which may change while the view is read, and not
  * of the heap, whose memory is given back when its own value ends.
  */
-static bool may_view(const struct builder *builder, const struct op_work *work)
+static bool may_view(const struct builder *builder, const struct piece_node *work)
 {
     if (!(work->row->flags & MLS_OP_VIEW) || !work->arguments[0].n || work->call.n_outputs != 1)
         return false;
     const struct plan_slot *root =
-        &builder->plan->slots[plan_root(builder->plan, work->arguments[0].slots[0])];
+        &builder->plan->slots[plan_root(builder->plan, work->arguments[0].values[0])];
     return root->storage == PLAN_ARENA || root->storage == PLAN_INPUT;
 }
 
-static void choose_storage(struct builder *builder, const struct op_work *work, struct plan_step *step)
+static void choose_storage(struct builder *builder, const struct piece_node *work, struct plan_step *step,
+                           uint32_t index)
 {
-    step->dynamic = !(work->row->flags & MLS_OP_CONTROL) && needs_heap(work);
+    step->dynamic = work->dynamic;
     step->view = !step->dynamic && may_view(builder, work);
     for (uint32_t i = 0; i < work->call.n_outputs; i++) {
         struct plan_slot *slot = &builder->plan->slots[work->outputs[i]];
+        slot->first_step = index;
+        slot->last_step = index;
         slot->storage = step->dynamic ? PLAN_DYNAMIC : builder_planned_storage(&slot->tensor.type);
         if (step->view) {
             slot->storage = PLAN_VIEW;
-            slot->root = plan_root(builder->plan, work->arguments[0].slots[0]);
+            slot->root = plan_root(builder->plan, work->arguments[0].values[0]);
         }
     }
 }
 
-uint32_t builder_emit(struct builder *builder, const struct op_work *work)
+static bool copy_arguments(struct builder *builder, const struct piece_node *work, struct plan_step *step)
+{
+    step->n_arguments = work->n_arguments;
+    step->arguments = MLS_NEW_ARRAY(builder->plan->arena, work->n_arguments, struct plan_argument);
+    for (uint32_t i = 0; step->arguments && i < work->n_arguments; i++) {
+        step->arguments[i] = (struct plan_argument){.slots = work->arguments[i].values, .n = work->arguments[i].n};
+        for (uint32_t j = 0; j < work->arguments[i].n; j++)
+            if (!builder_use(builder, work->arguments[i].values[j], (uint32_t)(step - builder->plan->steps)))
+                return false;
+    }
+    return step->arguments != NULL;
+}
+
+/* What the node does to its own result. */
+static bool add_fused(struct builder *builder, const struct piece_node *work, uint32_t index)
+{
+    struct plan_step *step = &builder->plan->steps[index];
+    step->fused = MLS_NEW_ARRAY(builder->plan->arena, work->n_fused, struct plan_fused);
+    step->n_fused = work->n_fused;
+    for (uint32_t i = 0; step->fused && i < work->n_fused; i++) {
+        const struct piece_fused *fused = &work->fused[i];
+        step->fused[i] = (struct plan_fused){.op = fused->op, .operand = fused->operand};
+        for (uint32_t j = 0; j < fused->node->n_arguments; j++)
+            if (j != fused->param && fused->node->arguments[j].n &&
+                !builder_use(builder, fused->node->arguments[j].values[0], index))
+                return false;
+        if (!plan_describe_fused(builder, fused->node, fused->param, index))
+            return false;
+    }
+    return step->fused != NULL;
+}
+
+uint32_t builder_emit(struct builder *builder, const struct piece_node *work)
 {
     struct mls_arena *arena = builder->plan->arena;
     uint32_t index = builder->plan->n_steps++;
     struct plan_step *step = &builder->plan->steps[index];
     *step = (struct plan_step){
         .row = work->row,
-        .arguments = work->arguments,
-        .n_arguments = work->n_arguments,
         .outputs = work->outputs,
         .n_outputs = work->call.n_outputs,
         .block = builder->frames[builder->depth].block,
@@ -286,19 +325,17 @@ uint32_t builder_emit(struct builder *builder, const struct op_work *work)
     };
     if (!step->blocks)
         return PLAN_NONE;
-    choose_storage(builder, work, step);
+    choose_storage(builder, work, step, index);
     if (work->row->scratch_bytes && !step->dynamic && !step->view) {
         struct mls_op_env env = {
             .kernels = &builder->shared->kernels, .pool = builder->shared->pool, .error = builder->error};
         step->scratch_bytes = work->row->scratch_bytes(&work->call, &env);
     }
-    for (uint32_t i = 0; i < work->n_arguments; i++)
-        for (uint32_t j = 0; j < work->arguments[i].n; j++)
-            if (!builder_use(builder, work->arguments[i].slots[j], index))
-                return PLAN_NONE;
+    if (!copy_arguments(builder, work, step))
+        return PLAN_NONE;
     if (step->view)
         builder_use(builder, work->outputs[0], index);
-    return plan_describe(builder, work, index) ? index : PLAN_NONE;
+    return plan_describe(builder, work, index) && add_fused(builder, work, index) ? index : PLAN_NONE;
 }
 
 static enum mls_status plan_op(struct builder *builder, mls_op_id op_id)
@@ -306,26 +343,25 @@ static enum mls_status plan_op(struct builder *builder, mls_op_id op_id)
     const struct mls_op_row *row = builder->shared->rows[op_id.i];
     if ((row->flags & MLS_OP_CONST) || !builder->live[op_id.i])
         return MLS_OK;
-    if (row->flags & MLS_OP_CONTROL)
-        return plan_control(builder, op_id);
-    if (plan_folded_before(builder, op_id))
-        return MLS_OK;
-    struct op_work work;
-    bool done = false;
-    enum mls_status status = builder_work(builder, op_id, &work);
-    if (!status)
+    if (row->flags & MLS_OP_CONTROL) {
+        enum mls_status flushed = plan_piece(builder);
+        return flushed ? flushed : plan_control(builder, op_id);
+    }
+    bool done = plan_folded_before(builder, op_id);
+    struct piece_node work;
+    enum mls_status status = done ? MLS_OK : builder_work(builder, op_id, &work);
+    if (!status && !done)
         status = infer(builder, &work);
-    if (!status)
+    if (!status && !done)
         status = plan_keep_coded(builder, &work, &done);
     if (!status && !done)
         status = plan_fold(builder, &work, &done);
-    if (!status && !done)
-        status = plan_fuse(builder, &work, &done);
-    if (!status && !done)
-        status = plan_pack(builder, &work);
-    if (!status && !done && builder_emit(builder, &work) == PLAN_NONE)
-        status = builder_out_of_memory(builder);
-    return status;
+    if (!status && done)
+        builder->plan->touched[PASS_KNOWN_VALUES]++;
+    if (status || done)
+        return status;
+    work.dynamic = needs_heap(&work);
+    return plan_piece_add(builder, &work);
 }
 
 enum mls_status builder_walk(struct builder *builder, const struct mls_block *block)
@@ -333,7 +369,7 @@ enum mls_status builder_walk(struct builder *builder, const struct mls_block *bl
     enum mls_status status = MLS_OK;
     for (uint32_t i = 0; !status && i < block->n_ops; i++)
         status = plan_op(builder, block->ops[i]);
-    return status;
+    return status ? status : plan_piece(builder);
 }
 
 /* The slots of a block's outputs, in the plan's arena; NULL when one has no value or memory is short. */
@@ -447,8 +483,8 @@ static enum mls_status finish(struct builder *builder)
 {
     struct mls_plan *plan = builder->plan;
     mls_progress_at(builder->shared->progress, MLS_STAGE_PLAN, 0, 1);
-    if (!builder->shared->no_fusion)
-        plan_alias_states(plan, (uint32_t)builder->shared->interface->n_states);
+    if (!(builder->shared->passes_off >> PASS_STATES & 1))
+        plan->touched[PASS_STATES] += plan_alias_states(plan, (uint32_t)builder->shared->interface->n_states);
     plan_share_memory(plan);
     if (!plan_find_releases(plan) || !plan_place(plan, builder->shared->quick))
         return builder_out_of_memory(builder);
@@ -473,7 +509,9 @@ static bool make_tables(struct builder *builder, const struct mls_shape *shapes)
     const struct mls_program *program = builder_program(builder);
     struct mls_plan *plan = builder->plan;
     size_t n_inputs = builder->shared->interface->n_inputs;
-    plan->slots = MLS_NEW_ARRAY(plan->arena, program->n_values, struct plan_slot);
+    size_t n_slots = (size_t)program->n_values + PLAN_MADE_PER_OP * (size_t)program->n_ops + 1;
+    plan->slots = MLS_NEW_ARRAY(plan->arena, n_slots, struct plan_slot);
+    builder->piece.values = calloc(n_slots, sizeof *builder->piece.values);
     plan->steps = MLS_NEW_ARRAY(plan->arena, program->n_ops, struct plan_step);
     plan->infos = MLS_NEW_ARRAY(plan->arena, program->n_ops, struct mls_step);
     plan->shapes = MLS_NEW_ARRAY(plan->arena, n_inputs, struct mls_shape);
@@ -482,7 +520,7 @@ static bool make_tables(struct builder *builder, const struct mls_shape *shapes)
     builder->n_coded_uses = calloc(program->n_values ? program->n_values : 1, sizeof *builder->n_coded_uses);
     builder->slot_of_value =
         malloc((program->n_values ? program->n_values : 1) * sizeof *builder->slot_of_value);
-    if (!plan->slots || !plan->steps || !plan->infos || !plan->shapes || !builder->live || !builder->n_uses ||
+    if (!builder->piece.values || !plan->slots || !plan->steps || !plan->infos || !plan->shapes || !builder->live || !builder->n_uses ||
         !builder->n_coded_uses || !builder->slot_of_value)
         return false;
     memset(builder->slot_of_value, 0xff, program->n_values * sizeof *builder->slot_of_value);
@@ -519,9 +557,9 @@ enum mls_status plan_build(struct plan_shared *shared, const struct mls_shape *s
         return builder_out_of_memory(&builder);
     }
     builder.plan->arena = arena;
+    plan_piece_begin(&builder);
     builder.frames[0] =
         (struct frame){.block = entry, .control = PLAN_NONE, .path = builder_function(&builder)->name};
-    mls_progress_at(shared->progress, MLS_STAGE_PASSES, 0, 1);
     enum mls_status status = MLS_OK;
     if (!make_tables(&builder, shapes) || !plan_mark_live(&builder))
         status = builder_out_of_memory(&builder);
@@ -536,6 +574,8 @@ enum mls_status plan_build(struct plan_shared *shared, const struct mls_shape *s
         keep_types(&builder);
     if (!status)
         status = finish(&builder);
+    free(builder.piece.values);
+    free(builder.piece.nodes);
     free(builder.live);
     free(builder.n_uses);
     free(builder.n_coded_uses);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "base/limits.h"
+#include "pass/pass.h"
 #include "plan/plan.h"
 
 struct slot_list {
@@ -28,17 +29,9 @@ struct builder {
     uint32_t *n_coded_uses; /* by value index: those that take a compressed constant as it is */
     struct frame frames[MLS_LIMIT_BLOCK_DEPTH + 1];
     uint32_t depth;
+    struct piece piece;     /* operations that are inferred and have no step yet */
+    struct piece_host host; /* of the piece */
     struct mls_error *error; /* never NULL */
-};
-
-/* The operation at hand, with the tensors of its slots wired into a call. */
-struct op_work {
-    const struct mls_op *op;
-    const struct mls_op_row *row;
-    struct plan_argument *arguments;
-    uint32_t n_arguments;
-    uint32_t *outputs;
-    struct mls_op_call call;
 };
 
 const struct mls_program *builder_program(const struct builder *builder);
@@ -66,10 +59,10 @@ struct mls_type builder_widen(const struct builder *builder, struct mls_type typ
 enum plan_storage builder_planned_storage(const struct mls_type *type);
 
 /* builder_work: wires up an operation: arguments from slots, fresh outputs with their declared types. */
-enum mls_status builder_work(struct builder *builder, mls_op_id op, struct op_work *ret_work);
+enum mls_status builder_work(struct builder *builder, mls_op_id op, struct piece_node *ret_work);
 
 /* builder_emit: adds the step of a wired operation; returns its index, or PLAN_NONE out of memory. */
-uint32_t builder_emit(struct builder *builder, const struct op_work *work);
+uint32_t builder_emit(struct builder *builder, const struct piece_node *work);
 
 /* builder_walk: plans the operations of a block as part of the block at hand. */
 enum mls_status builder_walk(struct builder *builder, const struct mls_block *block);
@@ -84,24 +77,26 @@ enum mls_status plan_control(struct builder *builder, mls_op_id op);
 
 /* plan_fold: computes an operation on constants now (constant.c). *ret_folded false: it has to run in each
  * prediction. */
-enum mls_status plan_fold(struct builder *builder, struct op_work *work, bool *ret_folded);
+enum mls_status plan_fold(struct builder *builder, struct piece_node *work, bool *ret_folded);
 /* plan_folded_before: takes the results of an earlier plan, where they do not depend on shapes. */
 bool plan_folded_before(struct builder *builder, mls_op_id op);
 /* plan_keep_coded: lets a compressed constant stand as it is stored, where all its users take it so. */
-enum mls_status plan_keep_coded(struct builder *builder, struct op_work *work, bool *ret_kept);
+enum mls_status plan_keep_coded(struct builder *builder, struct piece_node *work, bool *ret_kept);
 /* plan_constant: fills a slot from the program's constant; false when out of memory. */
 bool plan_constant(struct builder *builder, uint32_t slot, mls_value_id value);
 /* plan_pack: the packed weights of an operation, made on first need. */
-enum mls_status plan_pack(struct builder *builder, struct op_work *work);
+enum mls_status plan_pack(struct builder *builder, struct piece_node *work);
 
-/* plan_fuse: gives an operation to the step that computes its input, if that can do both. *ret_fused false:
- * it needs a step of its own (fuse.c). */
-enum mls_status plan_fuse(struct builder *builder, struct op_work *work, bool *ret_fused);
+/* plan_piece_begin: an empty piece (piece.c). plan_piece_add: puts an operation at its end. plan_piece: runs the passes over
+ * what is there, and makes steps of it. */
+void plan_piece_begin(struct builder *builder);
+enum mls_status plan_piece_add(struct builder *builder, const struct piece_node *node);
+enum mls_status plan_piece(struct builder *builder);
 
 /* plan_describe: fills the public description of a fresh step; false when out of memory (describe.c). */
-bool plan_describe(struct builder *builder, const struct op_work *work, uint32_t index);
+bool plan_describe(struct builder *builder, const struct piece_node *work, uint32_t index);
 /* plan_describe_fused: adds an operation that the step does too, on its own result in place of `param`. */
-bool plan_describe_fused(struct builder *builder, const struct op_work *work, unsigned param, uint32_t index);
+bool plan_describe_fused(struct builder *builder, const struct piece_node *work, unsigned param, uint32_t index);
 
 /* plan_mark_live: finds the operations whose results matter, and counts uses; false when out of memory
  * (live.c). */

@@ -46,14 +46,14 @@ bool plan_constant(struct builder *builder, uint32_t slot, mls_value_id value)
     return true;
 }
 
-static bool all_known(const struct builder *builder, const struct op_work *work, bool *ret_shape_free,
+static bool all_known(const struct builder *builder, const struct piece_node *work, bool *ret_shape_free,
                       size_t *ret_input_bytes)
 {
     *ret_shape_free = true;
     *ret_input_bytes = 0;
     for (uint32_t i = 0; i < work->n_arguments; i++) {
         for (uint32_t j = 0; j < work->arguments[i].n; j++) {
-            const struct plan_slot *slot = &builder->plan->slots[work->arguments[i].slots[j]];
+            const struct plan_slot *slot = &builder->plan->slots[work->arguments[i].values[j]];
             bool known = slot->storage == PLAN_CONSTANT ||
                          ((work->row->flags & MLS_OP_TYPE_ONLY) && mls_type_is_static(&slot->tensor.type));
             if (!known)
@@ -67,7 +67,7 @@ static bool all_known(const struct builder *builder, const struct op_work *work,
     return true;
 }
 
-static bool worth_folding(const struct op_work *work, size_t input_bytes, size_t *ret_output_bytes)
+static bool worth_folding(const struct piece_node *work, size_t input_bytes, size_t *ret_output_bytes)
 {
     size_t total = 0;
     for (uint32_t i = 0; i < work->call.n_outputs; i++) {
@@ -81,13 +81,13 @@ static bool worth_folding(const struct op_work *work, size_t input_bytes, size_t
 }
 
 /* Weights of which there is another copy now, packed or decompressed, need not stay in memory. */
-static void release_weights(const struct builder *builder, const struct op_work *work)
+static void release_weights(const struct builder *builder, const struct piece_node *work)
 {
     if (!builder->shared->model->package)
         return;
     for (uint32_t i = 0; i < work->n_arguments; i++) {
         for (uint32_t j = 0; j < work->arguments[i].n; j++) {
-            const struct plan_slot *slot = &builder->plan->slots[work->arguments[i].slots[j]];
+            const struct plan_slot *slot = &builder->plan->slots[work->arguments[i].values[j]];
             size_t bytes = mls_type_bytes(&slot->tensor.type);
             const struct mls_coded *coded = slot->tensor.coded;
             if (coded && mls_coded_code_bytes(coded) >= FOLD_ALWAYS_BYTES)
@@ -100,7 +100,7 @@ static void release_weights(const struct builder *builder, const struct op_work 
     }
 }
 
-static enum mls_status run_now(struct builder *builder, struct op_work *work, struct mls_arena *arena)
+static enum mls_status run_now(struct builder *builder, struct piece_node *work, struct mls_arena *arena)
 {
     struct mls_op_call *call = &work->call;
     for (uint32_t i = 0; i < call->n_outputs; i++) {
@@ -136,7 +136,7 @@ static enum mls_status run_now(struct builder *builder, struct op_work *work, st
     return status;
 }
 
-enum mls_status plan_fold(struct builder *builder, struct op_work *work, bool *ret_folded)
+enum mls_status plan_fold(struct builder *builder, struct piece_node *work, bool *ret_folded)
 {
     const uint32_t never = MLS_OP_STATEFUL | MLS_OP_CONTROL | MLS_OP_ALLOCATES | MLS_OP_ALIAS_STATE;
     bool shape_free;
@@ -168,7 +168,7 @@ enum mls_status plan_fold(struct builder *builder, struct op_work *work, bool *r
     return MLS_OK;
 }
 
-static bool takes_coded(const struct builder *builder, const struct op_work *work)
+static bool takes_coded(const struct builder *builder, const struct piece_node *work)
 {
     mls_value_id value = work->op->outputs[0];
     bool shape_free;
@@ -179,7 +179,7 @@ static bool takes_coded(const struct builder *builder, const struct op_work *wor
            all_known(builder, work, &shape_free, &input_bytes) && shape_free;
 }
 
-enum mls_status plan_keep_coded(struct builder *builder, struct op_work *work, bool *ret_kept)
+enum mls_status plan_keep_coded(struct builder *builder, struct piece_node *work, bool *ret_kept)
 {
     struct plan_shared *shared = builder->shared;
     *ret_kept = false;
@@ -222,11 +222,11 @@ bool plan_folded_before(struct builder *builder, mls_op_id op_id)
 
 /* Packing may look at every constant operand, so it is shared between plans only if none depends on input
  * shapes. */
-static bool packs_for_session(const struct builder *builder, const struct op_work *work)
+static bool packs_for_session(const struct builder *builder, const struct piece_node *work)
 {
     for (uint32_t i = 0; i < work->n_arguments; i++) {
         for (uint32_t j = 0; j < work->arguments[i].n; j++) {
-            const struct plan_slot *slot = &builder->plan->slots[work->arguments[i].slots[j]];
+            const struct plan_slot *slot = &builder->plan->slots[work->arguments[i].values[j]];
             if (slot->storage == PLAN_CONSTANT && !slot->shape_free)
                 return false;
         }
@@ -234,12 +234,14 @@ static bool packs_for_session(const struct builder *builder, const struct op_wor
     return true;
 }
 
-enum mls_status plan_pack(struct builder *builder, struct op_work *work)
+enum mls_status plan_pack(struct builder *builder, struct piece_node *work)
 {
     struct plan_shared *shared = builder->shared;
     size_t kind = work->row->pack_kind ? work->row->pack_kind(&work->call) : 0;
+    if (work->rewritten)
+        kind += MLS_PACK_KINDS;
     struct plan_packed *packed =
-        &shared->packed[(size_t)(work->op - builder_program(builder)->ops) * MLS_PACK_KINDS + kind];
+        &shared->packed[(size_t)(work->op - builder_program(builder)->ops) * 2 * MLS_PACK_KINDS + kind];
     if (!work->row->pack || !packs_for_session(builder, work))
         return MLS_OK;
     if (!packed->done) {

@@ -73,15 +73,15 @@ static enum mls_status plan_blocks(struct builder *builder, const struct mls_op 
 }
 
 /* The variables of a loop: one slot each, shared by the inputs of both blocks and the operation's output. */
-static enum mls_status add_variables(struct builder *builder, struct op_work *work,
-                                     const struct plan_argument *initial)
+static enum mls_status add_variables(struct builder *builder, struct piece_node *work,
+                                     const struct piece_argument *initial)
 {
     const struct mls_program *program = builder_program(builder);
     const struct mls_block *condition = &program->blocks[work->op->blocks[0].i];
     const struct mls_block *body = &program->blocks[work->op->blocks[1].i];
     for (uint32_t i = 0; i < initial->n; i++) {
         struct plan_slot *slot = &builder->plan->slots[work->outputs[i]];
-        slot->tensor.type = builder->plan->slots[initial->slots[i]].tensor.type;
+        slot->tensor.type = builder->plan->slots[initial->values[i]].tensor.type;
         slot->loop_body = work->op->blocks[1];
         slot->last_in_body = PLAN_NONE;
         builder->slot_of_value[condition->inputs[i].i] = work->outputs[i];
@@ -90,7 +90,7 @@ static enum mls_status add_variables(struct builder *builder, struct op_work *wo
     return MLS_OK;
 }
 
-static void settle_variables(struct builder *builder, const struct op_work *work)
+static void settle_variables(struct builder *builder, const struct piece_node *work)
 {
     for (uint32_t i = 0; i < work->call.n_outputs; i++) {
         struct plan_slot *slot = &builder->plan->slots[work->outputs[i]];
@@ -99,7 +99,7 @@ static void settle_variables(struct builder *builder, const struct op_work *work
     }
 }
 
-static enum mls_status widen_variables(struct builder *builder, const struct op_work *work,
+static enum mls_status widen_variables(struct builder *builder, const struct piece_node *work,
                                        const struct plan_block *body, bool *ret_changed)
 {
     *ret_changed = false;
@@ -118,11 +118,11 @@ static bool is_scalar_bool(const struct mls_type *type)
     return type->kind == MLS_KIND_TENSOR && type->dtype == MLS_BOOL && mls_type_elems(type) == 1;
 }
 
-static enum mls_status plan_loop(struct builder *builder, struct op_work *work)
+static enum mls_status plan_loop(struct builder *builder, struct piece_node *work)
 {
     static const char *const labels[2] = {"condition", "body"};
     int param = mls_op_param_index(work->row, "loop_vars");
-    const struct plan_argument *initial = &work->arguments[param];
+    const struct piece_argument *initial = &work->arguments[param];
     enum mls_status status = add_variables(builder, work, initial);
     uint32_t control = status ? PLAN_NONE : builder_emit(builder, work);
     if (control == PLAN_NONE)
@@ -130,9 +130,12 @@ static enum mls_status plan_loop(struct builder *builder, struct op_work *work)
     uint32_t n_slots = builder->plan->n_slots;
     struct plan_step *step = &builder->plan->steps[control];
     bool changed = true;
+    uint32_t touched[PASS_COUNT];
+    memcpy(touched, builder->plan->touched, sizeof touched);
     /* each round makes at least one dimension or rank unknown for good, so there are few */
     while (changed) {
         rewind_to(builder, n_slots, control + 1);
+        memcpy(builder->plan->touched, touched, sizeof touched);
         settle_variables(builder, work);
         status = plan_blocks(builder, work->op, control, labels);
         if (!status)
@@ -151,7 +154,7 @@ static enum mls_status plan_loop(struct builder *builder, struct op_work *work)
 }
 
 /* A branch that is known to be taken is planned as if it stood alone; the other one never runs. */
-static enum mls_status plan_taken(struct builder *builder, struct op_work *work, bool predicate)
+static enum mls_status plan_taken(struct builder *builder, struct piece_node *work, bool predicate)
 {
     const struct mls_block *block = &builder_program(builder)->blocks[work->op->blocks[predicate ? 0 : 1].i];
     enum mls_status status = builder_walk(builder, block);
@@ -165,7 +168,7 @@ static enum mls_status plan_taken(struct builder *builder, struct op_work *work,
     return status;
 }
 
-static enum mls_status plan_branches(struct builder *builder, struct op_work *work)
+static enum mls_status plan_branches(struct builder *builder, struct piece_node *work)
 {
     static const char *const labels[2] = {"true", "false"};
     int param = mls_op_param_index(work->row, "pred");
@@ -200,7 +203,7 @@ static enum mls_status plan_branches(struct builder *builder, struct op_work *wo
 
 enum mls_status plan_control(struct builder *builder, mls_op_id op)
 {
-    struct op_work work;
+    struct piece_node work;
     enum mls_status status = builder_work(builder, op, &work);
     if (status)
         return status;

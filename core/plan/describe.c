@@ -20,7 +20,7 @@ static uint64_t bytes_of(const struct mls_type *type)
 }
 
 /* Adds the inputs of an operation, without parameter `skipped`; false when out of memory. */
-static bool add_inputs(struct builder *builder, const struct op_work *work, uint32_t skipped,
+static bool add_inputs(struct builder *builder, const struct piece_node *work, uint32_t skipped,
                        struct mls_step *info)
 {
     size_t n = info->n_inputs;
@@ -35,11 +35,11 @@ static bool add_inputs(struct builder *builder, const struct op_work *work, uint
     for (uint32_t i = 0; i < work->n_arguments; i++)
         for (uint32_t j = 0; i != skipped && j < work->arguments[i].n; j++)
             inputs[info->n_inputs++] =
-                operand(builder, work->arguments[i].slots[j], work->row->params[i].name);
+                operand(builder, work->arguments[i].values[j], work->row->params[i].name);
     return true;
 }
 
-static bool set_outputs(struct builder *builder, const struct op_work *work, struct mls_step *info)
+static bool set_outputs(struct builder *builder, const struct piece_node *work, struct mls_step *info)
 {
     struct mls_step_operand *outputs =
         MLS_NEW_ARRAY(builder->plan->arena, work->call.n_outputs, struct mls_step_operand);
@@ -52,20 +52,8 @@ static bool set_outputs(struct builder *builder, const struct op_work *work, str
     return true;
 }
 
-static bool add_operation(struct builder *builder, const struct op_work *work, struct mls_step *info)
-{
-    mls_op_id *fused = MLS_NEW_ARRAY(builder->plan->arena, info->n_fused + 1, mls_op_id);
-    if (!fused)
-        return false;
-    if (info->n_fused)
-        memcpy(fused, info->fused, info->n_fused * sizeof *fused);
-    fused[info->n_fused++].i = (uint32_t)(work->op - builder_program(builder)->ops);
-    info->fused = fused;
-    return true;
-}
-
 /* What one execution does and moves: each operand once, whole. */
-static void set_cost(const struct op_work *work, struct mls_step *info)
+static void set_cost(const struct piece_node *work, struct mls_step *info)
 {
     bool known = true;
     for (uint32_t i = 0; i < info->n_inputs; i++) {
@@ -80,7 +68,7 @@ static void set_cost(const struct op_work *work, struct mls_step *info)
         info->cost.flops = work->row->flops(&work->call);
 }
 
-bool plan_describe(struct builder *builder, const struct op_work *work, uint32_t index)
+bool plan_describe(struct builder *builder, const struct piece_node *work, uint32_t index)
 {
     const struct plan_step *step = &builder->plan->steps[index];
     const struct frame *frame = &builder->frames[builder->depth];
@@ -96,9 +84,10 @@ bool plan_describe(struct builder *builder, const struct op_work *work, uint32_t
         .control = work->row->flags & MLS_OP_CONTROL,
         .dynamic = step->dynamic,
         .scratch_bytes = step->scratch_bytes,
+        .fused = work->origins,
+        .n_fused = work->n_origins,
     };
-    if (!info->path || !add_inputs(builder, work, PLAN_NONE, info) || !set_outputs(builder, work, info) ||
-        !add_operation(builder, work, info))
+    if (!info->path || !add_inputs(builder, work, PLAN_NONE, info) || !set_outputs(builder, work, info))
         return false;
     if (step->view)
         info->kernel = "view";
@@ -107,12 +96,11 @@ bool plan_describe(struct builder *builder, const struct op_work *work, uint32_t
     return true;
 }
 
-bool plan_describe_fused(struct builder *builder, const struct op_work *work, unsigned param, uint32_t index)
+bool plan_describe_fused(struct builder *builder, const struct piece_node *work, unsigned param, uint32_t index)
 {
     struct mls_step *info = &builder->plan->infos[index];
     uint32_t first = info->n_inputs;
-    if (!add_inputs(builder, work, param, info) || !set_outputs(builder, work, info) ||
-        !add_operation(builder, work, info))
+    if (!add_inputs(builder, work, param, info))
         return false;
     for (uint32_t i = first; i < info->n_inputs; i++)
         info->cost.bytes_read += bytes_of(&info->inputs[i].type);

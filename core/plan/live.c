@@ -64,5 +64,8 @@ bool plan_mark_live(struct builder *builder)
     while (list.n)
         mark_needs(builder, &list, &program->ops[list.ops[--list.n]]);
     free(list.ops);
+    for (uint32_t i = 0; i < program->n_ops; i++)
+        if (builder->shared->rows[i] && !(builder->shared->rows[i]->flags & MLS_OP_CONST) && !builder->live[i])
+            builder->plan->touched[PASS_DEAD_CODE]++;
     return true;
 }

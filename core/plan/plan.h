@@ -8,10 +8,13 @@
 
 #include "base/arena.h"
 #include "core/session.h"
-#include "ops/op.h"
 #include "ops/fused.h"
+#include "ops/op.h"
+#include "pass/pass.h"
 
 #define PLAN_NONE UINT32_MAX
+
+enum { PLAN_MADE_PER_OP = 2 }; /* constants that passes may make, for each operation of the program */
 
 enum plan_storage {
     PLAN_UNUSED,
@@ -98,6 +101,7 @@ struct mls_plan {
     const uint32_t *outputs;
     uint64_t kept_bytes; /* memory for inputs and states */
     struct mls_memory memory;
+    uint32_t touched[PASS_COUNT]; /* operations that each pass touched */
     struct mls_plan *next; /* the session's list */
     uint32_t n_holders;    /* guarded by the session */
 };
@@ -109,7 +113,7 @@ struct plan_shared {
     mls_function_id function;
     enum mls_precision precision;
     enum mls_weights weights;
-    bool no_fusion;
+    uint64_t passes_off; /* bits by number */
     bool quick; /* the first layout of memory that fits, without looking for a smaller one */
     uint64_t max_memory_bytes;
     struct mls_kernels kernels;
@@ -124,7 +128,12 @@ struct plan_shared {
         bool done;
         const void *data;
         size_t bytes;
-    } * packed;             /* [op index][MLS_PACK_KINDS] */
+    } * packed;             /* [op index][2 MLS_PACK_KINDS]: as the model has it, and as passes made it */
+    struct plan_made {
+        struct plan_made *next;
+        enum piece_made which;
+        void *data;
+    } * *made;              /* by op index: constants of any shape that passes computed */
     uint64_t weights_bytes; /* constants that the function uses, as stored */
     uint64_t packed_bytes;  /* copies: packed, decompressed or converted */
     const struct mls_progress *progress;
@@ -148,8 +157,9 @@ enum mls_status plan_default_shapes(const struct plan_shared *shared, struct mls
 enum mls_status plan_check_shapes(const struct plan_shared *shared, const struct mls_shape *shapes,
                                   struct mls_error *reterr);
 
-/* plan_alias_states: reads and updates states where they lie, as far as that changes no value (states.c). */
-void plan_alias_states(struct mls_plan *plan, uint32_t n_states);
+/* plan_alias_states: reads and updates states where they lie, as far as that changes no value; the number of steps that
+ * do (states.c). */
+uint32_t plan_alias_states(struct mls_plan *plan, uint32_t n_states);
 /* plan_share_memory: lets outputs lie on inputs that end at their step, where the operation allows it
  * (liveness.c). */
 void plan_share_memory(struct mls_plan *plan);

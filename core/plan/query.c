@@ -31,3 +31,8 @@ struct mls_memory mls_plan_memory(const struct mls_plan *plan)
 {
     return plan->memory;
 }
+
+uint32_t mls_plan_pass_touched(const struct mls_plan *plan, uint32_t pass)
+{
+    return plan->touched[pass];
+}

@@ -11,6 +11,7 @@
 struct walk {
     struct mls_plan *plan;
     uint32_t state; /* slot */
+    uint32_t *n_in_place;
 };
 
 static bool is_operation(const struct plan_step *step, const char *name)
@@ -82,8 +83,10 @@ static void update_in_place(const struct walk *walk, uint32_t index)
         is_alias(walk, step->arguments[UPDATE].slots[0]) ||
         plan->steps[write].arguments[WRITTEN].slots[0] != result)
         return;
-    if (may_alias(walk, result, next_write(walk, write)) && !needed_later(walk, index, write))
+    if (may_alias(walk, result, next_write(walk, write)) && !needed_later(walk, index, write)) {
         make_alias(walk, result);
+        ++*walk->n_in_place;
+    }
 }
 
 static void alias_state(const struct walk *walk)
@@ -95,11 +98,13 @@ static void alias_state(const struct walk *walk)
             if (may_alias(walk, step->outputs[0], next_write(walk, i))) {
                 make_alias(walk, step->outputs[0]);
                 step->view = true;
+                ++*walk->n_in_place;
             }
         } else if (is_operation(step, "slice_update")) {
             update_in_place(walk, i);
         } else if (uses_state(step, walk->state) && is_alias(walk, step->arguments[1].slots[0])) {
             step->view = true; /* it is there already */
+            ++*walk->n_in_place;
         }
     }
 }
@@ -113,11 +118,13 @@ static bool has_nested_user(const struct mls_plan *plan, uint32_t state)
     return false;
 }
 
-void plan_alias_states(struct mls_plan *plan, uint32_t n_states)
+uint32_t plan_alias_states(struct mls_plan *plan, uint32_t n_states)
 {
+    uint32_t n_in_place = 0;
     for (uint32_t i = 0; i < n_states; i++) {
-        struct walk walk = {.plan = plan, .state = plan->states[i]};
+        struct walk walk = {.plan = plan, .state = plan->states[i], .n_in_place = &n_in_place};
         if (walk.state != PLAN_NONE && !has_nested_user(plan, walk.state))
             alias_state(&walk);
     }
+    return n_in_place;
 }

@@ -10,8 +10,9 @@ core/ir           base ir core/
 core/format       base ir package format core/ .pb-c.h
 core/kernels      base cpu kernels core/
 core/ops          base ir kernels ops core/
-core/plan         base ir kernels ops plan core/
-core/exec         base ir kernels ops plan exec core/
+core/pass         base ir kernels ops pass core/
+core/plan         base ir kernels ops pass plan core/
+core/exec         base ir kernels ops pass plan exec core/
 core/compress     base cpu ir package format kernels ops compress core/
 core/feature      base feature core/
 core/include      core/

@@ -356,9 +356,166 @@ def fusion_loop():
     save("fusion_loop", program, {"x": x}, [acc])
 
 
+def softmax(x):
+    e = np.exp(x - x.max(-1, keepdims=True))
+    return e / e.sum(-1, keepdims=True)
+
+
+def pass_attention():
+    """Attention written out: scale before, after, as a quotient; key transposed by the product or before; a mask; and softmax
+    over another axis, or with scores that someone else reads, which is none."""
+    for name, dtype, snr_db in (("pass_attention", np.float32, 90), ("pass_attention_fp16", np.float16, 45)):
+        r = rng(20)
+        q, k, v = (r.standard_normal((2, 3, 40, 16)).astype(dtype) for _ in range(3))
+        mask = np.where(r.random((2, 1, 40, 40)) < 0.7, 0, -10000).astype(dtype)
+        element = types.fp16 if dtype == np.float16 else types.fp32
+        specs = [mb.TensorSpec(v.shape, dtype=element) for v in (q, k, v, mask)]
+
+        @mb.program(input_specs=specs, opset_version=ct.target.iOS17)
+        def program(q, k, v, mask):
+            def attention(scores, label):
+                return mb.matmul(x=mb.softmax(x=scores, axis=-1), y=v, name=label)
+
+            plain = mb.matmul(x=mb.mul(x=q, y=dtype(0.25)), y=k, transpose_y=True)
+            first = attention(plain, "scaled_before")
+            turned = mb.matmul(x=first, y=mb.transpose(x=k, perm=(0, 1, 3, 2)))
+            second = attention(mb.add(x=mask, y=mb.real_div(x=turned, y=dtype(4))), "masked")
+            third = attention(mb.mul(x=dtype(0.25), y=mb.matmul(x=second, y=k, transpose_y=True)), "scaled_after")
+            seen = mb.matmul(x=third, y=k, transpose_y=True, name="scores")
+            fourth = attention(seen, "scores_seen")
+            columns = mb.softmax(x=mb.matmul(x=fourth, y=k, transpose_y=True), axis=-2)
+            return mb.matmul(x=columns, y=v, name="other_axis"), mb.identity(x=seen, name="seen")
+
+        f = np.float64
+        a, b, c, m = (x.astype(f) for x in (q, k, v, mask))
+        bt = b.swapaxes(-1, -2)
+        first = softmax(a / 4 @ bt) @ c
+        second = softmax(first @ bt / 4 + m) @ c
+        third = softmax(second @ bt / 4) @ c
+        seen = third @ bt
+        columns = softmax(((softmax(seen) @ c) @ bt).swapaxes(-1, -2)).swapaxes(-1, -2)
+        save(name, program, {"q": q, "k": k, "v": v, "mask": mask}, [(columns @ c).astype(dtype), seen.astype(dtype)],
+             target=ct.target.iOS17, snr_db=snr_db)
+
+
+def pass_activations():
+    """silu, three kinds of gelu, two of hard swish, and PReLU with one slope and with one for each channel, written out."""
+    slopes = (rng(21).random((1, 4, 1, 1)) - 0.5).astype(np.float32)
+
+    @mb.program(input_specs=[mb.TensorSpec((2, 4, 5, 6))], opset_version=ct.target.iOS16)
+    def program(x):
+        silu = mb.mul(x=mb.sigmoid(x=x), y=x, name="silu")
+        erf = mb.erf(x=mb.real_div(x=silu, y=np.float32(np.sqrt(2))))
+        gelu = mb.mul(x=mb.mul(x=silu, y=np.float32(0.5)), y=mb.add(x=erf, y=np.float32(1)), name="gelu")
+        cube = mb.mul(x=mb.pow(x=gelu, y=np.float32(3)), y=np.float32(0.044715))
+        tanh = mb.tanh(x=mb.mul(x=mb.add(x=gelu, y=cube), y=np.float32(np.sqrt(2 / np.pi))))
+        tanh_gelu = mb.mul(x=mb.mul(x=mb.add(x=np.float32(1), y=tanh), y=np.float32(0.5)), y=gelu, name="gelu_tanh")
+        quick = mb.mul(x=tanh_gelu, y=mb.sigmoid(x=mb.mul(x=tanh_gelu, y=np.float32(1.702))), name="gelu_sigmoid")
+        six = mb.relu6(x=mb.add(x=quick, y=np.float32(3)))
+        swish = mb.real_div(x=mb.mul(x=quick, y=six), y=np.float32(6), name="hard_swish")
+        hard = mb.sigmoid_hard(x=swish, alpha=np.float32(1 / 6), beta=np.float32(0.5))
+        twice = mb.mul(x=swish, y=hard, name="hard_swish_2")
+        leaky = mb.select(cond=mb.greater(x=twice, y=np.float32(0)), a=twice, b=mb.mul(x=twice, y=np.float32(0.1)), name="leaky")
+        prelu = mb.select(cond=mb.greater_equal(x=leaky, y=np.float32(0)), a=leaky, b=mb.mul(x=slopes, y=leaky), name="prelu")
+        return mb.identity(x=prelu, name="result")
+
+    from math import erf
+    x = 2 * rng(22).standard_normal((2, 4, 5, 6), np.float32)
+    y = x.astype(np.float64)
+    y = y / (1 + np.exp(-y))
+    y = y * 0.5 * (1 + np.vectorize(erf)(y / np.sqrt(2)))
+    y = 0.5 * y * (1 + np.tanh(np.sqrt(2 / np.pi) * (y + 0.044715 * y ** 3)))
+    y = y / (1 + np.exp(-1.702 * y))
+    for _ in range(2):
+        y = y * np.clip(y + 3, 0, 6) / 6
+    y = np.where(y > 0, y, 0.1 * y)
+    y = np.where(y >= 0, y, slopes * y)
+    save("pass_activations", program, {"x": x}, [y.astype(np.float32)])
+
+
+def pass_scales():
+    """batch_norm, products, quotients, sums and differences by channel after conv, conv_transpose and linear; and one along
+    another dimension, which has to stay."""
+    for name, dtype, snr_db in (("pass_scales", np.float32, 90), ("pass_scales_fp16", np.float16, 45)):
+        r = rng(23)
+        w = (r.standard_normal((6, 4, 3, 3)) / 6).astype(dtype)
+        up = (r.standard_normal((6, 2, 2, 2)) / 3).astype(dtype)
+        dense = (r.standard_normal((5, 7)) / 3).astype(dtype)
+        mean, gamma, beta = (r.standard_normal(6).astype(dtype) for _ in range(3))
+        variance = (r.random(6) + 0.5).astype(dtype)
+        a, b = ((r.random((1, 6, 1, 1)) + 0.5).astype(dtype) for _ in range(2))
+        c = (r.random((4, 1, 1)) + 0.5).astype(dtype)
+        d, e = (r.random(5) + 0.5).astype(dtype), (r.random((3, 1)) + 0.5).astype(dtype)
+        x, z = r.standard_normal((2, 4, 8, 8)).astype(dtype), r.standard_normal((3, 7)).astype(dtype)
+        element = types.fp16 if dtype == np.float16 else types.fp32
+
+        @mb.program(input_specs=[mb.TensorSpec(x.shape, dtype=element), mb.TensorSpec(z.shape, dtype=element)],
+                    opset_version=ct.target.iOS17)
+        def program(x, z):
+            y = mb.conv(x=x, weight=w, pad_type="same", name="conv")
+            y = mb.batch_norm(x=y, mean=mean, variance=variance, gamma=gamma, beta=beta, epsilon=dtype(1e-3), name="conv_norm")
+            y = mb.relu(x=mb.sub(x=a, y=mb.mul(x=y, y=b, name="conv_mul"), name="conv_sub"))
+            y = mb.conv_transpose(x=y, weight=up, strides=(2, 2), groups=2, name="up")
+            y = mb.real_div(x=mb.add(x=y, y=c, name="up_add"), y=dtype(3), name="up_div")
+            t = mb.mul(x=mb.add(x=mb.linear(x=z, weight=dense, bias=d, name="linear"), y=d, name="linear_add"), y=e, name="rows_mul")
+            return mb.identity(x=y, name="image"), mb.identity(x=t, name="rows")
+
+        f = np.float64
+        wide = [v.astype(f) for v in (x, w, up, mean, gamma, beta, variance, a, b, c, z, dense, d, e)]
+        x64, w64, up64, mean64, gamma64, beta64, variance64, a64, b64, c64, z64, dense64, d64, e64 = wide
+        padded = np.pad(x64, ((0, 0), (0, 0), (1, 1), (1, 1)))
+        windows = np.lib.stride_tricks.sliding_window_view(padded, (3, 3), (2, 3))
+        y = np.einsum("ncyxij,ocij->noyx", windows, w64)
+        by = lambda v: v.reshape(1, -1, 1, 1)
+        y = (y - by(mean64)) / np.sqrt(by(variance64) + f(dtype(1e-3))) * by(gamma64) + by(beta64)
+        y = np.maximum(a64 - y * b64, 0)
+        image = np.zeros((2, 4, 16, 16))
+        for group in range(2):
+            part = np.einsum("ncyx,coij->noyixj", y[:, 3 * group:3 * group + 3], up64[3 * group:3 * group + 3])
+            image[:, 2 * group:2 * group + 2] = part.reshape(2, 2, 16, 16)
+        image = (image + c64) / 3
+        rows = (z64 @ dense64.T + 2 * d64) * e64
+        save(name, program, {"x": x, "z": z}, [image.astype(dtype), rows.astype(dtype)], target=ct.target.iOS17, snr_db=snr_db)
+
+
+def pass_exact():
+    """Conversions that undo each other, transposes and reshapes in a row, zeros around a convolution: what changes no bit."""
+    w = (rng(24).standard_normal((4, 4, 3, 3)) / 6).astype(np.float32)
+
+    @mb.program(input_specs=[mb.TensorSpec((1, 4, 6, 7)), mb.TensorSpec((5,), dtype=types.int32)], opset_version=ct.target.iOS17)
+    def program(x, n):
+        half = mb.cast(x=x, dtype="fp16", name="rounds")
+        back = mb.cast(x=mb.cast(x=half, dtype="fp32", name="widens"), dtype="fp16", name="undone")
+        y = mb.cast(x=mb.relu(x=back), dtype="fp32", name="again")
+        turned = mb.transpose(x=mb.transpose(x=y, perm=(0, 2, 3, 1), name="there"), perm=(0, 3, 1, 2), name="and_back")
+        other = mb.transpose(x=mb.transpose(x=turned, perm=(0, 2, 1, 3), name="one"), perm=(0, 1, 3, 2), name="two")
+        flat = mb.reshape(x=mb.expand_dims(x=mb.squeeze(x=other, axes=(0,)), axes=(1,)), shape=(6, 28), name="flat")
+        moved = mb.transpose(x=mb.reshape(x=flat, shape=(6, 1, 28)), perm=(1, 0, 2), name="moves_nothing")
+        image = mb.reshape(x=mb.tanh(x=moved), shape=(1, 4, 6, 7))
+        padded = mb.pad(x=image, pad=(0, 0, 0, 0, 1, 2, 0, 1), mode="constant", constant_val=np.float32(0), name="zeros")
+        more = mb.conv(x=padded, weight=w, pad_type="custom", pad=(0, 1, 2, 0), name="padded_conv")
+        ones = mb.pad(x=more, pad=(1, 1), mode="constant", constant_val=np.float32(1), name="ones")
+        number = mb.cast(x=mb.cast(x=n, dtype="fp32", name="rounds_large"), dtype="int32", name="stays")
+        return mb.conv(x=ones, weight=w, pad_type="valid", name="result"), mb.identity(x=number, name="numbers")
+
+    x = rng(25).standard_normal((1, 4, 6, 7), np.float32)
+    n = np.array([1, -5, 16777217, 0, 33554435], np.int32)
+
+    def convolve(y, weight):
+        windows = np.lib.stride_tricks.sliding_window_view(y, (3, 3), (2, 3))
+        return np.einsum("ncyxij,ocij->noyx", windows, weight)
+
+    y = np.maximum(x.astype(np.float16).astype(np.float32), 0).transpose(0, 2, 3, 1).reshape(6, 28)
+    y = np.tanh(y.reshape(6, 7, 4).reshape(1, 4, 6, 7))
+    y = convolve(np.pad(y, ((0, 0), (0, 0), (1, 3), (2, 1))), w)
+    y = convolve(np.pad(y, ((0, 0), (0, 0), (0, 0), (1, 1)), constant_values=1), w)
+    save("pass_exact", program, {"x": x, "n": n}, [y, n.astype(np.float32).astype(np.int32)], target=ct.target.iOS17)
+
+
 def main():
     for make in (loop_counts, loop_swaps, loop_grows, loop_nested, branches, data_dependent, lists, shared_memory, folded,
-                 rounding, flexible, states, states_shapes, random, fusion, fusion_loop):
+                 rounding, flexible, states, states_shapes, random, fusion, fusion_loop,
+                 pass_attention, pass_activations, pass_scales, pass_exact):
         try:
             make()
             print(make.__name__)

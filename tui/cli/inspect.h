@@ -23,6 +23,9 @@ struct inspected {
 void inspect_write_json(const struct inspected *inspected, struct console *console);
 void inspect_write_text(const struct inspected *inspected, struct console *console);
 
+/* inspect_write_passes: the table of passes, with the operations that each touched. False when out of memory. */
+bool inspect_write_passes(const struct mls_plan *plan, struct console *console);
+
 /* inspect_count_ops: operations of a function, constants not. */
 uint32_t inspect_count_ops(const struct mls_program *program, uint32_t function);
 

@@ -4,6 +4,7 @@
 
 #include "cli/cli.h"
 #include "cli/inspect.h"
+#include "core/pass.h"
 #include "profiler/json.h"
 
 static json_t *flexible_json(const struct mls_feature *feature)
@@ -179,6 +180,20 @@ static json_t *package_json(const struct mls_package *package)
     return files;
 }
 
+/* What was done to the program; null where it could not be planned. */
+static json_t *passes_json(const struct mls_plan *plan)
+{
+    if (!plan)
+        return json_null();
+    json_t *array = json_array();
+    for (uint32_t i = 0; i < mls_pass_count(); i++)
+        json_array_append_new(array, json_pack("{s:s, s:s, s:I, s:b, s:b}", "name", mls_pass_name(i), "description",
+                                               mls_pass_description(i), "touched",
+                                               (json_int_t)mls_plan_pass_touched(plan, i), "optional",
+                                               mls_pass_is_optional(i), "keeps_bits", mls_pass_keeps_bits(i)));
+    return array;
+}
+
 void inspect_write_json(const struct inspected *inspected, struct console *console)
 {
     const struct mls_loaded *loaded = inspected->loaded;
@@ -192,11 +207,12 @@ void inspect_write_json(const struct inspected *inspected, struct console *conso
     json_t *block = mls_document_model(loaded);
     json_object_set_new(block, "weights_bytes", json_integer((json_int_t)inspected->weights.bytes));
     json_t *root =
-        json_pack("{s:s, s:i, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "schema", "mlscope.inspect",
+        json_pack("{s:s, s:i, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "schema", "mlscope.inspect",
                   "version", 1, "environment", mls_document_environment(&environment, loaded, NULL), "model",
                   block, "interface", interface_json(loaded), "functions", functions_json(program),
                   "op_counts", counts, "weights", weights, "totals", totals_json(inspected), "metadata",
-                  metadata_json(loaded->model), "files", package_json(loaded->package));
+                  metadata_json(loaded->model), "files", package_json(loaded->package), "passes",
+                  passes_json(loaded->plan));
     mls_json_write(root, &console->out);
     json_decref(root);
 }

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "cli/inspect.h"
+#include "core/pass.h"
 #include "profiler/text.h"
 
 enum { WEIGHTS_SHOWN = 20 };
@@ -158,6 +159,24 @@ static bool write_heading(const struct inspected *inspected, struct console *con
                          inspected->flops_known ? work : "work not known before the run");
     free(path);
     free(name);
+    return ok;
+}
+
+bool inspect_write_passes(const struct mls_plan *plan, struct console *console)
+{
+    static const struct mls_column columns[] = {
+        {.title = "pass"}, {.title = "operations", .right = true}, {.title = "bits"}, {.title = "what it does"}};
+    struct mls_table *table = mls_table_create(columns, sizeof columns / sizeof columns[0], console->ascii);
+    if (!table)
+        return false;
+    for (uint32_t i = 0; i < mls_pass_count(); i++) {
+        mls_table_cell(table, "%s", mls_pass_name(i));
+        mls_table_cell(table, "%u", mls_plan_pass_touched(plan, i));
+        mls_table_cell(table, "%s", mls_pass_keeps_bits(i) ? "same" : "fewer roundings");
+        mls_table_cell(table, "%s", mls_pass_description(i));
+    }
+    bool ok = mls_table_write(table, console->columns, console->color, &console->out);
+    mls_table_free(table);
     return ok;
 }
 

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "cli/interrupt.h"
+#include "core/pass.h"
 #include "diagnostics/engine.h"
 
 static enum mls_status read_key(const struct arguments *arguments, struct mls_key **ret_key,
@@ -122,6 +123,25 @@ static enum mls_status read_pairs(const struct arguments *arguments, struct open
     return status;
 }
 
+static enum mls_status read_passes(const struct arguments *arguments, struct mls_loader_options *options,
+                                   struct mls_error *reterr)
+{
+    for (size_t i = 0; i < arguments->n_given; i++) {
+        const char *name = arguments->given[i].value;
+        if (arguments->given[i].option != OPTION_NO_PASS)
+            continue;
+        int pass = mls_pass_find(name);
+        if (pass < 0 || !mls_pass_is_optional((uint32_t)pass)) {
+            mls_fail(reterr, MLS_ERR_USAGE, "option --no-pass: '%s' %s", name,
+                     pass < 0 ? "is no pass" : "cannot be left out");
+            mls_error_hint(reterr, "mlscope inspect MODEL --passes lists them");
+            return MLS_ERR_USAGE;
+        }
+        options->passes_off |= (uint64_t)1 << pass;
+    }
+    return MLS_OK;
+}
+
 static enum mls_status read_execution(const struct arguments *arguments, struct mls_loader_options *options,
                                       struct mls_error *reterr)
 {
@@ -129,6 +149,8 @@ static enum mls_status read_execution(const struct arguments *arguments, struct 
     enum mls_status status = arguments_count(arguments, OPTION_THREADS, 1, 1024, &threads, reterr);
     if (!status)
         status = arguments_count(arguments, OPTION_RANDOM_SEED, 0, INT64_MAX, &options->random_seed, reterr);
+    if (!status)
+        status = read_passes(arguments, options, reterr);
     if (status)
         return status;
     options->threads = (uint32_t)threads;

@@ -76,6 +76,10 @@ static enum mls_status inspect(const struct arguments *arguments, struct console
         mls_program_print(loaded->model, &console->out);
         return MLS_OK;
     }
+    if (!status && !console->json && arguments_has(arguments, OPTION_PASSES))
+        return inspect_write_passes(loaded->plan, console)
+                   ? MLS_OK
+                   : mls_fail(reterr, MLS_ERR_MEMORY, "cannot inspect the model: out of memory");
     if (status) /* what cannot be run can still be looked at */
         console_note(console, "this machine cannot run the model: %s", reterr->text);
     struct inspected inspected = {.loaded = loaded};

@@ -38,7 +38,9 @@ struct mls_session_options {
     enum mls_isa cpu;                   /* highest instruction set to use, when capped */
     enum mls_precision precision;
     enum mls_weights weights;
-    bool no_fusion;                     /* a step for each operation; the results are the same */
+    bool no_fusion;                     /* a step for each operation: no optional pass; the results are the same but for
+                                           roundings that passes leave out (mls_pass_keeps_bits) */
+    uint64_t passes_off;                /* passes to do without, one bit each by number (pass.h) */
     enum mls_reshape reshape;
     uint32_t max_at_once;               /* predictions that run at once, others wait; 0: three */
     uint64_t random_seed;               /* of operations that draw random numbers without a seed of their own */

@@ -28,6 +28,7 @@
     X(GELU, gelu)                 /* x (1 + erf(x / sqrt 2)) / 2 */            \
     X(GELU_SIGMOID, gelu_sigmoid) /* x sigmoid(1.702 x) */                     \
     X(GELU_TANH, gelu_tanh)                                                    \
+    X(HARD_SWISH, hard_swish)    /* x min(max(x / 6 + 1 / 2, 0), 1) */         \
     X(INVERSE, inverse)          /* 1 / (x + alpha) */                         \
     X(LEAKY_RELU, leaky_relu)    /* x < 0 ? alpha x : x */                     \
     X(LINEAR, linear_activation) /* alpha x + beta */                          \

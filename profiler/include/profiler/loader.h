@@ -46,6 +46,7 @@ struct mls_loader_options {
     enum mls_precision precision;
     enum mls_weights weights;
     bool no_fusion;                          /* a step for each operation of the model */
+    uint64_t passes_off;                     /* passes to do without, one bit each (core/pass.h) */
     enum mls_reshape reshape;
     uint64_t max_memory_bytes;               /* 0: three quarters of the machine's memory */
     const struct mls_shape_argument *shapes; /* other inputs: the shape of their file, else the default */
