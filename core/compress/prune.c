@@ -166,26 +166,72 @@ static const char *mask_fp16(struct weight_form *form, const uint32_t *counts, u
 
 /* ---- Magnitude ------------------------------------------------------------------------------- */
 
-/* The size of blocks along an axis, of every element of one: sqrt of the sum of squares, each step rounded.
+enum { PAIRWISE_LANES = 8, PAIRWISE_MAX = 128 };
+
+/* NumPy's sum of elements that lie side by side: eight sums, halves of what is longer. */
+static float pairwise_sum(const float *values, size_t n)
+{
+    if (n > PAIRWISE_MAX) {
+        size_t half = n / 2 - n / 2 % PAIRWISE_LANES;
+        return pairwise_sum(values, half) + pairwise_sum(values + half, n - half);
+    }
+    float lanes[PAIRWISE_LANES] = {0}, sum = 0;
+    size_t whole = n < PAIRWISE_LANES ? 0 : n - n % PAIRWISE_LANES;
+    for (size_t i = 0; i < whole; i++)
+        lanes[i % PAIRWISE_LANES] += values[i];
+    if (whole)
+        sum = ((lanes[0] + lanes[1]) + (lanes[2] + lanes[3])) + ((lanes[4] + lanes[5]) + (lanes[6] + lanes[7]));
+    for (size_t i = whole; i < n; i++)
+        sum += values[i];
+    return sum;
+}
+
+/*
+ * Whether NumPy adds up a block where its elements lie side by side, in one go, and not slice by slice: it walks in the
+ * order of memory. Axis 1 is transposed to the front: a copy that pads it has that order, too.
  */
+static bool sums_at_once(const struct mls_type *type, size_t axis, size_t block)
+{
+    bool copied = axis == 1 && (size_t)type->dims[axis] % block;
+    int64_t between = copied ? type->dims[0] : 1;
+    for (size_t i = copied ? 2 : axis + 1; i < type->rank; i++)
+        between *= type->dims[i];
+    return between == 1;
+}
+
+/* Sum of the squares of n elements `stride` apart, padded with zeros to `block`, each step rounded as NumPy rounds. */
+static float block_energy(enum mls_dtype dtype, const float *values, size_t n, size_t stride, size_t block,
+                          bool at_once, float *scratch)
+{
+    float sum = 0;
+    memset(scratch, 0, block * sizeof *scratch);
+    for (size_t i = 0; i < n; i++)
+        scratch[i] = round_to(dtype, values[i * stride] * values[i * stride]);
+    if (at_once)
+        return round_to(dtype, pairwise_sum(scratch, block));
+    for (size_t i = 0; i < n; i++)
+        sum = round_to(dtype, sum + scratch[i]);
+    return sum;
+}
+
+/* The size of blocks along an axis, of every element of one: sqrt of the sum of squares. `scratch` has a block. */
 static void block_magnitudes(const struct weight_form *form, size_t axis, size_t block, const float *values,
-                             float *ret_magnitudes)
+                             float *scratch, float *ret_magnitudes)
 {
     size_t inner = 1, channels = (size_t)form->type.dims[axis];
     for (size_t i = axis + 1; i < form->type.rank; i++)
         inner *= (size_t)form->type.dims[i];
     enum mls_dtype dtype = form->type.dtype;
+    bool at_once = sums_at_once(&form->type, axis, block);
     for (size_t outer = 0; outer < form->n; outer += channels * inner) {
         for (size_t first = 0; first < channels; first += block) {
-            size_t end = first + block < channels ? first + block : channels;
+            size_t n = first + block < channels ? block : channels - first;
             for (size_t i = 0; i < inner; i++) {
-                float sum = 0;
-                for (size_t c = first; c < end; c++) {
-                    float value = values[outer + c * inner + i];
-                    sum = round_to(dtype, sum + round_to(dtype, value * value));
-                }
-                for (size_t c = first; c < end; c++)
-                    ret_magnitudes[outer + c * inner + i] = round_to(dtype, sqrtf(sum));
+                size_t at = outer + first * inner + i;
+                float energy = block_energy(dtype, values + at, n, inner, block, at_once, scratch);
+                float magnitude = round_to(dtype, sqrtf(energy));
+                for (size_t c = 0; c < n; c++)
+                    ret_magnitudes[at + c * inner] = magnitude;
             }
         }
     }
@@ -234,7 +280,10 @@ static const char *keep_largest(const struct mls_compress_setting *setting, cons
         size_t axis = setting->dim == MLS_AXIS_AUTO ? 0 : (size_t)setting->dim;
         if (axis >= form->type.rank || 2 * setting->block_size > form->type.dims[axis])
             return "block_size is more than half of its channels";
-        block_magnitudes(form, axis, (size_t)setting->block_size, values, magnitudes);
+        float *scratch = MLS_NEW_ARRAY(form->arena, (size_t)setting->block_size, float);
+        if (!scratch)
+            return compress_no_memory;
+        block_magnitudes(form, axis, (size_t)setting->block_size, values, scratch, magnitudes);
     }
     memcpy(ordered, magnitudes, form->n * sizeof *ordered);
     const struct order order = {.values = ordered};
