@@ -48,6 +48,8 @@ struct compressing {
     uint32_t opset;
     struct mls_kernels kernels;
     struct mls_arena *scratch;
+    struct mls_arena **stored; /* by thread: the constants that its jobs made */
+    uint32_t n_threads;
     pthread_mutex_t progress_mutex; /* guards done_elems and the listener */
     uint64_t done_elems;
     uint64_t total_elems;
@@ -214,21 +216,11 @@ static enum mls_status plan_jobs(struct compressing *work, struct mls_error *ret
 
 /* ---- Computing ------------------------------------------------------------------------------- */
 
-static bool all_finite(const void *data, enum mls_dtype dtype, size_t n)
+/* The sum of squares of all elements: finite when they are. */
+static double energy(const struct compressing *work, const void *data, enum mls_dtype dtype, size_t n)
 {
-    uint32_t worst = 0;
-    if (dtype == MLS_FP16) {
-        for (size_t i = 0; i < n; i++) {
-            uint16_t magnitude = ((const uint16_t *)data)[i] & 0x7fffu;
-            worst = magnitude > worst ? magnitude : worst;
-        }
-        return worst < 0x7c00u;
-    }
-    for (size_t i = 0; i < n; i++) {
-        uint32_t magnitude = ((const uint32_t *)data)[i] & 0x7fffffffu;
-        worst = magnitude > worst ? magnitude : worst;
-    }
-    return worst < 0x7f800000u;
+    return dtype == MLS_FP16 ? work->kernels.compress->energy_fp16(data, n)
+                             : work->kernels.compress->energy_fp32(data, n);
 }
 
 static const struct mls_input_statistics *find_statistics(const struct compressing *work,
@@ -244,11 +236,12 @@ static const struct mls_input_statistics *find_statistics(const struct compressi
     return NULL;
 }
 
-static void compress_job(struct compressing *work, struct job *job)
+static void compress_job(struct compressing *work, struct job *job, struct mls_arena *stored)
 {
     const struct mls_value *value = &work->model->program.values[job->target->value.i];
     struct mls_arena *arena = mls_arena_create_beside(work->scratch);
     job->form = (struct weight_form){.arena = arena,
+                                     .stored = stored,
                                      .type = value->type,
                                      .plain = value->constant ? value->constant->data : NULL,
                                      .n = (size_t)job->elems,
@@ -264,13 +257,15 @@ static void compress_job(struct compressing *work, struct job *job)
         job->reason = form_read(&work->model->program, job->target->op, &job->form);
     if (!job->reason && work->options->decompress)
         job->form = (struct weight_form){.arena = arena,
+                                         .stored = stored,
                                          .type = value->type,
                                          .plain = job->form.plain,
                                          .n = job->form.n,
                                          .vector_axis = -1};
     if (job->reason)
         return;
-    if (!all_finite(job->form.plain, value->type.dtype, job->form.n))
+    job->form.signal = energy(work, job->form.plain, value->type.dtype, job->form.n);
+    if (!isfinite(job->form.signal))
         job->reason = "it has elements that are not finite";
     for (size_t i = 0; !job->reason && i < PASSES_MAX; i++)
         if (job->settings[i])
@@ -279,10 +274,6 @@ static void compress_job(struct compressing *work, struct job *job)
     if (!job->reason && matrix &&
         !second_order_round(&job->form, statistics->moments, statistics->n, work->kernels.compress))
         job->reason = compress_no_memory;
-    if (!job->reason)
-        job->form.signal = value->type.dtype == MLS_FP16
-                               ? work->kernels.compress->energy_fp16(job->form.plain, job->form.n)
-                               : work->kernels.compress->energy_fp32(job->form.plain, job->form.n);
     if (!job->reason && job->form.mask && !job->form.n_kept)
         job->reason = "all of its elements would be pruned";
     if (!job->reason && !emit_prepare(&job->form, work->opset, &job->emitted))
@@ -291,12 +282,13 @@ static void compress_job(struct compressing *work, struct job *job)
 
 static void compress_task(void *context, size_t index, uint32_t thread)
 {
-    (void)thread;
     struct compressing *work = context;
     struct job *job = &work->jobs[work->order[index]];
     if (atomic_load(&work->cancelled))
         return;
-    compress_job(work, job);
+    compress_job(work, job, work->stored[thread]);
+    mls_arena_free(job->form.arena);
+    job->form.arena = NULL;
     const struct mls_compress_progress *progress = work->options->progress;
     pthread_mutex_lock(&work->progress_mutex);
     work->done_elems += job->elems;
@@ -308,7 +300,11 @@ static void compress_task(void *context, size_t index, uint32_t thread)
 static enum mls_status compress_jobs(struct compressing *work, struct mls_error *reterr)
 {
     uint32_t threads = work->options->threads ? work->options->threads : mls_cpu_count();
-    struct mls_pool *pool = mls_pool_create(threads, mls_cpu_count());
+    work->stored = MLS_NEW_ARRAY(work->scratch, threads, struct mls_arena *);
+    for (; work->stored && work->n_threads < threads; work->n_threads++)
+        if (!(work->stored[work->n_threads] = mls_arena_create_beside(work->scratch)))
+            return no_memory(reterr);
+    struct mls_pool *pool = work->stored ? mls_pool_create(threads, mls_cpu_count()) : NULL;
     if (!pool)
         return no_memory(reterr);
     mls_pool_for(pool, work->n_jobs, compress_task, work);
@@ -519,8 +515,8 @@ static enum mls_status report(const struct compressing *work, struct mls_compres
 
 static void finish(struct compressing *work)
 {
-    for (size_t i = 0; i < work->n_jobs; i++)
-        mls_arena_free(work->jobs[i].form.arena);
+    for (uint32_t i = 0; i < work->n_threads; i++)
+        mls_arena_free(work->stored[i]);
     mls_users_free(&work->users);
     mls_arena_free(work->scratch);
     pthread_mutex_destroy(&work->progress_mutex);

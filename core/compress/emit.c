@@ -16,9 +16,9 @@ static const void *pack_integers(struct emitted *emitted, const uint8_t *bytes, 
     emitted->size_bytes += size_bytes;
     if (mls_dtype_bits(dtype) == 8)
         return bytes;
-    uint8_t *packed = mls_arena_alloc(emitted->form->arena, size_bytes, 1);
-    for (size_t i = 0; packed && i < n; i++)
-        packed[i / 2] |= (uint8_t)((bytes[i] & 15) << i % 2 * 4);
+    uint8_t *packed = form_stored(emitted->form, size_bytes, 1);
+    if (packed)
+        mls_pack_nibbles(bytes, n, packed);
     return packed;
 }
 
@@ -45,7 +45,7 @@ static const uint8_t *kept_elements(const struct weight_form *form, const void *
 {
     if (!form->mask)
         return elements;
-    uint8_t *kept = mls_arena_array(form->arena, form->n_kept + 1, element_bytes, 4);
+    uint8_t *kept = form_stored(form, form->n_kept + 1, element_bytes);
     if (kept && element_bytes == 1)
         keep_uint8_t(form->mask, elements, form->n, kept);
     else if (kept && element_bytes == 2)
@@ -62,7 +62,7 @@ static bool prepare_palette(struct emitted *emitted)
     size_t packed_bytes = (emitted->n_indices * form->bits + 7) / 8,
            n_table = (size_t)mls_type_elems(&form->tables);
     const uint8_t *indices = kept_elements(form, form->indices, 1);
-    uint8_t *packed = mls_arena_alloc(form->arena, packed_bytes, 1);
+    uint8_t *packed = form_stored(form, packed_bytes, 1);
     if (!indices || !packed)
         return false;
     mls_pack_bits(indices, form->bits, emitted->n_indices, packed);
@@ -74,7 +74,7 @@ static bool prepare_palette(struct emitted *emitted)
     } else {
         emitted->table = pack_integers(emitted, form->table, n_table, form->quant.dtype);
     }
-    int32_t *axis = MLS_NEW(form->arena, int32_t);
+    int32_t *axis = MLS_NEW(form->stored, int32_t);
     if (!axis || !emitted->table)
         return false;
     *axis = form->vector_axis;
@@ -93,9 +93,9 @@ static bool prepare_scales(struct emitted *emitted)
     if (!offsets && emitted->opset >= OPSET_BLOCKS)
         return true;
     if (!offsets) /* before opset 8 there has to be one */
-        offsets = mls_arena_alloc(emitted->form->arena, n, 1);
+        offsets = form_stored(emitted->form, n, 1);
     emitted->offsets = offsets ? pack_integers(emitted, offsets, n, quant->dtype) : NULL;
-    int32_t *axis = MLS_NEW(emitted->form->arena, int32_t);
+    int32_t *axis = MLS_NEW(emitted->form->stored, int32_t);
     if (!emitted->offsets || !axis)
         return false;
     for (unsigned i = 0; i < quant->type.rank; i++)
@@ -109,7 +109,7 @@ static bool prepare_scales(struct emitted *emitted)
 static bool prepare_shape(struct emitted *emitted)
 {
     const struct mls_type *type = &emitted->form->type;
-    uint32_t *shape = MLS_NEW_ARRAY(emitted->form->arena, type->rank, uint32_t);
+    uint32_t *shape = MLS_NEW_ARRAY(emitted->form->stored, type->rank, uint32_t);
     for (unsigned i = 0; shape && i < type->rank; i++)
         shape[i] = (uint32_t)type->dims[i];
     emitted->shape = shape;

@@ -6,7 +6,7 @@
 
 enum { EMIT_OPS_MAX = 4 };
 
-/* The constants of a form as they are stored; owned by the form's arena. */
+/* The constants of a form as they are stored; they lie in its `stored`. */
 struct emitted {
     const struct weight_form *form;
     uint32_t opset;

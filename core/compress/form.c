@@ -2,11 +2,23 @@
 
 #include <string.h>
 
+#include "base/checked.h"
 #include "base/fp16.h"
 #include "kernels/convert/convert.h"
 #include "ops/blocks.h"
 
+enum { LARGE_BYTES = 1 << 16 }; /* worth large pages */
+
 const char compress_no_memory[] = "out of memory";
+
+void *form_stored(const struct weight_form *form, size_t n, size_t element_bytes)
+{
+    size_t size_bytes;
+    if (!mls_mul_size(n, element_bytes, &size_bytes))
+        return NULL;
+    return size_bytes < LARGE_BYTES ? mls_arena_alloc(form->stored, size_bytes, 8)
+                                    : mls_arena_alloc_large(form->stored, size_bytes);
+}
 
 void form_load(const void *elements, enum mls_dtype dtype, size_t first, size_t n, float *ret)
 {

@@ -1,7 +1,7 @@
 /*
  * form.h: a weight in compressed form: a mask of its nonzero elements, indices into palettes, integers with
- * scales, or a joint of them. Memory of one weight is its own arena, so that weights can be worked on by
- * several threads.
+ * scales, or a joint of them. What goes into the package as it is lies in `stored`, which outlives the work on
+ * a weight; everything else in `arena`, which ends with it. No two threads share either.
  */
 #pragma once
 
@@ -28,6 +28,7 @@ struct form_scales {
 
 struct weight_form {
     struct mls_arena *arena;
+    struct mls_arena *stored;
     struct mls_type type; /* of the dense weight: fp16 or fp32 */
     const void *plain;    /* the weight before, borrowed */
     size_t n;             /* elements */
@@ -39,12 +40,12 @@ struct weight_form {
     struct mls_type tables; /* rank + 2: palettes by group, entries, elements of an entry */
     void *table;            /* elements of the weight's type; with TABLES and THROUGH: integers as bytes */
     struct mls_type indices_type; /* the weight's dims, the vector axis divided; dtype UINT<bits> */
-    uint8_t *indices;             /* one byte each */
+    uint8_t *indices;             /* one byte each; in `arena` */
     int vector_axis;              /* -1 for palettes of single elements */
     struct form_scales channel;   /* per-channel scale over palettes; scales NULL: none */
 
     enum form_integers integers;
-    uint8_t *data; /* DATA: integers as bytes */
+    uint8_t *data; /* DATA: integers as bytes; of 4 bits in `arena`: they are packed anew */
     struct form_scales quant;
 
     double signal; /* sum of squares of `plain` */
@@ -77,6 +78,9 @@ static inline bool form_is_plain(const struct weight_form *form)
 {
     return !form->mask && !form->bits && form->integers == FORM_NO_INTEGERS;
 }
+
+/* form_stored: zeroed memory for n elements of what goes into the package; NULL when out of it. */
+void *form_stored(const struct weight_form *form, size_t n, size_t element_bytes);
 
 /* form_load: n elements of a weight's type from index `first` on as fp32. */
 void form_load(const void *elements, enum mls_dtype dtype, size_t first, size_t n, float *ret);

@@ -33,10 +33,10 @@ static bool is_integer(enum mls_dtype dtype)
 }
 
 /* Integers of 4 or 8 bits, one a byte; 4-bit ones with their sign. */
-static uint8_t *unpack(struct mls_arena *arena, const struct mls_value *value)
+static uint8_t *unpack(const struct weight_form *form, const struct mls_value *value)
 {
     size_t n = (size_t)mls_type_elems(&value->type);
-    uint8_t *bytes = mls_arena_alloc(arena, n, 1);
+    uint8_t *bytes = form_stored(form, n, 1);
     if (!bytes)
         return NULL;
     if (mls_dtype_bits(value->type.dtype) == 8) {
@@ -53,7 +53,7 @@ static uint8_t *unpack(struct mls_arena *arena, const struct mls_value *value)
 static uint8_t *spread(const struct source *source, const uint8_t *kept, size_t element_bytes)
 {
     const struct weight_form *form = source->form;
-    uint8_t *dense = mls_arena_array(form->arena, form->n, element_bytes, 4);
+    uint8_t *dense = form_stored(form, form->n, element_bytes);
     if (dense && kept)
         mls_expand_bits(form->mask, 0, form->n, kept, element_bytes, dense);
     return dense;
@@ -71,8 +71,8 @@ static const char *read_scales(const struct source *source, const struct mls_op 
         return unknown_form;
     scales->type = scale->type;
     scales->dtype = dtype;
-    scales->scales = mls_arena_alloc(form->arena, scale->constant->size_bytes, 4);
-    scales->offsets = offset ? unpack(form->arena, offset) : NULL;
+    scales->scales = form_stored(form, scale->constant->size_bytes, 1);
+    scales->offsets = offset ? unpack(form, offset) : NULL;
     if (!scales->scales || (offset && !scales->offsets))
         return compress_no_memory;
     memcpy(scales->scales, scale->constant->data, scale->constant->size_bytes);
@@ -114,7 +114,7 @@ static const char *read_tables(const struct source *source, const struct mls_op 
         return unknown_form;
     form->tables.dtype = form->type.dtype;
     form->table =
-        integers ? unpack(form->arena, data) : mls_arena_alloc(form->arena, data->constant->size_bytes, 4);
+        integers ? unpack(form, data) : form_stored(form, data->constant->size_bytes, 1);
     if (!form->table)
         return compress_no_memory;
     if (!integers)
@@ -186,7 +186,7 @@ static const char *read_scaled(const struct source *source, const struct mls_op 
         return reason ? reason : read_palette(source, palette);
     if ((size_t)mls_type_elems(&data->type) != (form->mask ? form->n_kept : form->n))
         return unknown_form;
-    form->data = unpack(form->arena, data);
+    form->data = unpack(form, data);
     if (form->data && form->mask)
         form->data = spread(source, form->data, 1);
     return form->data ? NULL : compress_no_memory;
@@ -216,9 +216,9 @@ static const char *read_affine(const struct source *source, const struct mls_op 
     for (unsigned i = 0; i < form->type.rank; i++)
         quant->type.dims[i] = i == (unsigned)at ? n : 1;
     quant->dtype = data->type.dtype;
-    quant->scales = mls_arena_alloc(form->arena, scale->constant->size_bytes, 4);
-    quant->offsets = mls_arena_alloc(form->arena, (size_t)n, 1);
-    form->data = unpack(form->arena, data);
+    quant->scales = form_stored(form, scale->constant->size_bytes, 1);
+    quant->offsets = form_stored(form, (size_t)n, 1);
+    form->data = unpack(form, data);
     if (!quant->scales || !quant->offsets || !form->data)
         return compress_no_memory;
     memcpy(quant->scales, scale->constant->data, scale->constant->size_bytes);
@@ -250,7 +250,7 @@ static const char *read_sparse(const struct source *source, const struct mls_op 
     const struct mls_value *mask = find_mask(source, op), *data = value_of(source, op, "nonzero_data");
     if (!mask || !data || mask->constant->size_bytes != (form->n + 7) / 8)
         return unknown_form;
-    form->mask = mls_arena_alloc(form->arena, mask->constant->size_bytes, 1);
+    form->mask = form_stored(form, mask->constant->size_bytes, 1);
     if (!form->mask)
         return compress_no_memory;
     memcpy(form->mask, mask->constant->data, mask->constant->size_bytes);
@@ -271,7 +271,7 @@ static const char *read_sparse(const struct source *source, const struct mls_op 
 static const char *keep_values(struct weight_form *form)
 {
     float *values = MLS_NEW_ARRAY(form->arena, form->n, float);
-    void *plain = mls_arena_array(form->arena, form->n, sizeof(float), 4);
+    void *plain = form_stored(form, form->n, mls_dtype_bits(form->type.dtype) / 8);
     if (!values || !plain)
         return compress_no_memory;
     if (!form_values(form, values))

@@ -368,7 +368,7 @@ static const char *normalise(struct source *source, struct weight_form *form)
     enum mls_dtype dtype = form->type.dtype;
     float *largest = MLS_NEW_ARRAY(form->arena, n_scales, float);
     void *elements = mls_arena_array(form->arena, form->n, sizeof(float), 4);
-    form->channel.scales = mls_arena_array(form->arena, n_scales, sizeof(float), 4);
+    form->channel.scales = form_stored(form, n_scales, sizeof(float));
     if (!largest || !elements || !form->channel.scales)
         return compress_no_memory;
     float value;
@@ -416,7 +416,7 @@ static bool make_room(const struct source *source, unsigned bits, struct weight_
     form->indices_type.dtype = dtypes[bits];
     form->indices_type.dims[source->axis] /= cluster_dim;
     form->vector_axis = cluster_dim > 1 ? (int)source->axis : -1;
-    form->table = mls_arena_array(form->arena, (size_t)mls_type_elems(&form->tables), sizeof(float), 4);
+    form->table = form_stored(form, (size_t)mls_type_elems(&form->tables), sizeof(float));
     form->indices = mls_arena_alloc(form->arena, (size_t)mls_type_elems(&form->indices_type), 1);
     return form->table && form->indices;
 }

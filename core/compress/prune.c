@@ -109,7 +109,7 @@ static double percentile(const struct order *order, size_t n, enum mls_dtype dty
 /* Keeps the elements whose value is not 0 of those that `keep` (or everything, if NULL) names. */
 static const char *set_mask(struct weight_form *form, const float *values, const uint8_t *keep)
 {
-    uint8_t *mask = mls_arena_alloc(form->arena, (form->n + 7) / 8, 1);
+    uint8_t *mask = form_stored(form, (form->n + 7) / 8, 1);
     if (!mask)
         return compress_no_memory;
     size_t n_kept = 0;
@@ -144,7 +144,7 @@ static const char *cannot_prune(const struct weight_form *form)
 static const char *mask_fp16(struct weight_form *form, const uint32_t *counts, uint32_t magnitude)
 {
     const uint16_t *halves = form->plain;
-    form->mask = mls_arena_alloc(form->arena, (form->n + 7) / 8, 1);
+    form->mask = form_stored(form, (form->n + 7) / 8, 1);
     if (!form->mask)
         return compress_no_memory;
     for (size_t i = 0; i < form->n; i += 8) {

@@ -98,6 +98,15 @@ struct source {
     enum mls_dtype dtype;
 };
 
+/* The run from `first` on, which ends the one before: most often it is the next block, whole. */
+static struct mls_blocks_run next_run(const struct mls_blocks *blocks, const struct mls_blocks_run *before,
+                                      int64_t first, int64_t n)
+{
+    if (first && blocks->rank == 1 && !before->step)
+        return (struct mls_blocks_run){.n = blocks->sizes[0], .entry = before->entry + 1};
+    return mls_blocks_run(blocks, first, n);
+}
+
 static void widen(float low, float high, struct range *range)
 {
     range->low = low < range->low ? low : range->low;
@@ -109,8 +118,9 @@ static void find_ranges(const struct source *source, const struct mls_blocks *bl
 {
     for (int64_t i = 0; i < blocks->n_entries; i++)
         ranges[i] = (struct range){INFINITY, -INFINITY};
+    struct mls_blocks_run run = {0};
     for (int64_t i = 0; i < n;) {
-        struct mls_blocks_run run = mls_blocks_run(blocks, i, n);
+        run = next_run(blocks, &run, i, n);
         float low, high;
         for (int64_t j = 0; j < (run.step ? run.n : 1); j++) {
             size_t count = run.step ? 1 : (size_t)run.n;
@@ -128,8 +138,9 @@ static double quantize_runs(const struct source *source, const struct mls_blocks
                             const struct mls_quantizing *quantizing, uint8_t *ret_q)
 {
     double noise = 0;
+    struct mls_blocks_run run = {0};
     for (int64_t i = 0; i < n;) {
-        struct mls_blocks_run run = mls_blocks_run(blocks, i, n);
+        run = next_run(blocks, &run, i, n);
         for (int64_t j = 0; j < (run.step ? run.n : 1); j++) {
             size_t count = run.step ? 1 : (size_t)run.n;
             const struct mls_quantizing *block = &quantizing[run.entry + j];
@@ -147,14 +158,14 @@ static double quantize_runs(const struct source *source, const struct mls_blocks
 /* Quantizes a tensor into `quant` and *ret_q. */
 static const char *quantize_tensor(const struct mls_compress_setting *setting, const struct source *source,
                                    const struct mls_type *type, const struct mls_type *entries,
-                                   struct mls_arena *arena, struct form_scales *quant, uint8_t **ret_q,
-                                   double *ret_noise)
+                                   const struct weight_form *form, struct form_scales *quant,
+                                   uint8_t **ret_q, double *ret_noise)
 {
     struct mls_blocks blocks;
     if (!mls_blocks_solve(type, entries->dims, &blocks))
         return "it has no elements";
     size_t n_entries = (size_t)blocks.n_entries;
-    struct mls_arena *scratch = mls_arena_create_beside(arena);
+    struct mls_arena *scratch = mls_arena_create_beside(form->arena);
     struct range *ranges = scratch ? MLS_NEW_ARRAY(scratch, n_entries, struct range) : NULL;
     struct mls_quantizing *quantizing =
         scratch ? MLS_NEW_ARRAY(scratch, n_entries, struct mls_quantizing) : NULL;
@@ -162,9 +173,11 @@ static const char *quantize_tensor(const struct mls_compress_setting *setting, c
         setting->mode == MLS_MODE_LINEAR || setting->dtype == MLS_UINT8 || setting->dtype == MLS_UINT4;
     quant->type = *entries;
     quant->dtype = setting->dtype;
-    quant->scales = mls_arena_array(arena, n_entries, sizeof(float), 4);
-    quant->offsets = offsets ? mls_arena_alloc(arena, n_entries, 1) : NULL;
-    *ret_q = mls_arena_alloc(arena, (size_t)mls_type_elems(type), 1);
+    quant->scales = form_stored(form, n_entries, sizeof(float));
+    quant->offsets = offsets ? form_stored(form, n_entries, 1) : NULL;
+    size_t n = (size_t)mls_type_elems(type);
+    bool wide = mls_dtype_bits(setting->dtype) == 8;
+    *ret_q = wide ? form_stored(form, n, 1) : mls_arena_alloc(form->arena, n, 1);
     const char *reason = NULL;
     if (!ranges || !quantizing || !quant->scales || !*ret_q || (offsets && !quant->offsets)) {
         reason = compress_no_memory;
@@ -213,7 +226,7 @@ static const char *quantize_tables(const struct mls_compress_setting *setting, c
     uint8_t *q;
     double noise;
     const char *reason =
-        quantize_tensor(setting, source, &form->tables, &entries, form->arena, &form->quant, &q, &noise);
+        quantize_tensor(setting, source, &form->tables, &entries, form, &form->quant, &q, &noise);
     if (reason)
         return reason;
     form->table = q;
@@ -239,7 +252,7 @@ const char *apply_quantize(const struct mls_compress_setting *setting, const str
     if (!source.elements)
         return compress_no_memory;
     double noise = 0;
-    reason = quantize_tensor(setting, &source, &form->type, &entries, form->arena, &form->quant, &form->data,
+    reason = quantize_tensor(setting, &source, &form->type, &entries, form, &form->quant, &form->data,
                              &noise);
     if (reason)
         return reason;

@@ -144,7 +144,7 @@ enum mls_status edit_weights_write(const struct edit_weights *weights, struct ml
         *ret_file = (struct mls_bytes){NULL, 0};
         return MLS_OK;
     }
-    uint8_t *file = mls_arena_alloc(keep, weights->size_bytes, BLOB_ALIGN_BYTES);
+    uint8_t *file = mls_arena_alloc_large(keep, weights->size_bytes);
     if (!file)
         return no_memory(reterr);
     blob_put_header(file, (uint32_t)weights->n_records);

@@ -156,8 +156,11 @@ void mls_pack_bits(const uint8_t *elements, unsigned bits, size_t n, uint8_t *re
     for (size_t i = 0; i < n; i += GROUP) {
         size_t part = n - i < GROUP ? n - i : GROUP;
         uint64_t word = 0;
-        for (size_t j = 0; j < part; j++)
-            word |= (uint64_t)elements[i + j] << (j * bits);
+        memcpy(&word, elements + i, part);
+        /* neighbours move together: bytes, then pairs, then fours */
+        word = (word & 0x00ff00ff00ff00ffu) | (word & 0xff00ff00ff00ff00u) >> (8 - bits);
+        word = (word & 0x0000ffff0000ffffu) | (word & 0xffff0000ffff0000u) >> (16 - 2 * bits);
+        word = (word & 0x00000000ffffffffu) | (word & 0xffffffff00000000u) >> (32 - 4 * bits);
         memcpy(ret_packed + i / GROUP * bits, &word, (part * bits + 7) / 8);
     }
 }
