@@ -260,7 +260,7 @@ def ours(options, source, out, arguments):
         if process.returncode:
             raise RuntimeError(process.stderr.decode().strip())
         kib, user, system = process.stderr.split()[-3:]
-        peak, whole = max(peak, int(kib)), min(whole, float(user) + float(system))
+        peak, whole = max(peak, int(kib)), min(whole, max(float(user) + float(system), 0.01))  # hundredths
         report = subprocess.run([*command, "--json"], capture_output=True, check=True)  # --json also hashes the model
         own = min(own, json.loads(report.stdout)["seconds"])
     return own, whole, peak
