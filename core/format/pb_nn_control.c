@@ -583,8 +583,11 @@ void nn_loop(struct nn *nn, const Pb__NnLayer *message, const struct nn_row *row
 
 void nn_custom(struct nn *nn, const Pb__NnLayer *message, const struct nn_row *row)
 {
+    bool first = !nn->status;
     (void)row;
     nn_fail(nn, MLS_ERR_OP_UNSUPPORTED,
             "it is a custom layer of class '%.100s', whose code is part of an app and not of the model",
             message->custom->class_name);
+    if (first && nn->error)
+        nn->error->cause = MLS_CAUSE_APP_CODE;
 }

@@ -44,40 +44,49 @@ static const struct stage_row rows[] = {
 /* Types that are named and refused: what they are, and what there is to do. */
 static const struct {
     uint32_t number;
+    enum mls_cause cause;
     const char *what; /* completes "which …" */
     const char *hint;
 } refused[] = {
-    {304, "nobody but Apple's tools reads", "export the model as another regressor"},
-    {555, "is computed by the app's own code (a custom model)", "profile the models around it"},
-    {556, "refers to another model by name and search path", "give the model that it refers to"},
-    {560, "wraps thresholds of an Apple framework around a classifier", "give the classifier itself"},
-    {2000, "is part of Apple's Natural Language framework", "it runs on Apple systems only"},
-    {2001, "is part of Apple's Natural Language framework", "it runs on Apple systems only"},
-    {2002,
+    {304, MLS_CAUSE_SYSTEM_MODEL, "nobody but Apple's tools reads", "export the model as another regressor"},
+    {555, MLS_CAUSE_APP_CODE, "is computed by the app's own code (a custom model)",
+     "profile the models around it"},
+    {556, MLS_CAUSE_MODEL_ELSEWHERE, "refers to another model by name and search path",
+     "give the model that it refers to"},
+    {560, MLS_CAUSE_SYSTEM_MODEL, "wraps thresholds of an Apple framework around a classifier",
+     "give the classifier itself"},
+    {2000, MLS_CAUSE_SYSTEM_MODEL, "is part of Apple's Natural Language framework",
+     "it runs on Apple systems only"},
+    {2001, MLS_CAUSE_SYSTEM_MODEL, "is part of Apple's Natural Language framework",
+     "it runs on Apple systems only"},
+    {2002, MLS_CAUSE_SYSTEM_MODEL,
      "is the feature extractor of Apple's Vision framework: its weights are in the system, not in the file",
      "give the model behind it, or run it on an Apple system"},
-    {2003, "is part of Apple's Sound Analysis framework", "give the model behind it"},
-    {2004, "is part of Apple's Natural Language framework", "it runs on Apple systems only"},
-    {2005, "is part of Apple's Natural Language framework", "it runs on Apple systems only"},
-    {2006,
+    {2003, MLS_CAUSE_SYSTEM_MODEL, "is part of Apple's Sound Analysis framework", "give the model behind it"},
+    {2004, MLS_CAUSE_SYSTEM_MODEL, "is part of Apple's Natural Language framework",
+     "it runs on Apple systems only"},
+    {2005, MLS_CAUSE_SYSTEM_MODEL, "is part of Apple's Natural Language framework",
+     "it runs on Apple systems only"},
+    {2006, MLS_CAUSE_SYSTEM_MODEL,
      "is the feature extractor of Apple's Sound Analysis framework: its weights are in the system, not in "
      "the file",
      "give the model behind it, or run it on an Apple system"},
-    {3000, "is known to one Apple framework only", "it runs on Apple systems only"},
+    {3000, MLS_CAUSE_SYSTEM_MODEL, "is known to one Apple framework only", "it runs on Apple systems only"},
 };
 
 static enum mls_status refuse_type(const struct spec_envelope *envelope, struct mls_error *reterr)
 {
-    const char *what = "is not supported",
-               *hint = "convert the original model again with convert_to=\"mlprogram\" in coremltools";
+    const char *what = "is not supported", *hint = "";
+    enum mls_cause cause = MLS_CAUSE_NONE;
     for (size_t i = 0; i < sizeof refused / sizeof *refused; i++)
         if (refused[i].number == envelope->type_number) {
             what = refused[i].what;
             hint = refused[i].hint;
+            cause = refused[i].cause;
         }
     enum mls_status status =
-        mls_fail(reterr, MLS_ERR_SPEC_TYPE_NOT_YET, "cannot load a model of type %s, which %s",
-                 envelope->type_name ? envelope->type_name : "unknown", what);
+        mls_fail_because(reterr, MLS_ERR_SPEC_TYPE_NOT_YET, cause, "cannot load a model of type %s, which %s",
+                         envelope->type_name ? envelope->type_name : "unknown", what);
     mls_error_hint(reterr, "%s", hint);
     return status;
 }
@@ -249,8 +258,8 @@ static enum mls_status read_network(struct stages *stages, struct mls_bytes cont
 {
     struct mls_function function;
     enum mls_status status =
-        pb_read_network(stages->spec, content, stages->memory, stages->reader.arena, stages->reader.builder, interface,
-                        (mls_function_id){stages->n_functions}, &function, reterr);
+        pb_read_network(stages->spec, content, stages->memory, stages->reader.arena, stages->reader.builder,
+                        interface, (mls_function_id){stages->n_functions}, &function, reterr);
     return status ? status : add_function(stages, &function, interface, reterr);
 }
 

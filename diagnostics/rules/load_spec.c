@@ -111,12 +111,39 @@ static const struct mls_rule ROWS[] = {
      .severity = MLS_SEVERITY_INFO,
      .needs = RULE_NEEDS_MODEL,
      .assess = older_form,
-     .statuses = {MLS_ERR_SPEC_TYPE_NOT_YET},
-     .why = "The older neural network form, and the classic kinds of models, describe layers instead of a "
-            "typed program: "
-            "fewer operations can be placed on the Neural Engine.",
+     .why = "The older neural network form describes layers instead of a typed program: fewer operations can "
+            "be placed on the Neural Engine.",
      .fix = "Convert from the source model again with convert_to=\"mlprogram\".",
      .source = "coreml-optimizer guide"},
+    {.id = "LOAD066",
+     .title = "the model is computed by an Apple framework, not by the file",
+     .layer = MLS_LAYER_SPEC,
+     .confidence = MLS_CONFIDENCE_HIGH,
+     .statuses = {MLS_ERR_SPEC_TYPE_NOT_YET},
+     .cause = MLS_CAUSE_SYSTEM_MODEL,
+     .why = "Its type names a part of Vision, Natural Language, Sound Analysis or Create ML. The file holds "
+            "parameters for that part; the weights and the code are in Apple's systems.",
+     .fix = "It cannot run anywhere else, and converting it again changes nothing. Measure it on an Apple "
+            "system, or replace that part by a network of your own, exported as an ML Program.",
+     .source = "coremltools mlmodel/format/Model.proto"},
+    {.id = "LOAD067",
+     .title = "the model needs the code of an app",
+     .layer = MLS_LAYER_SPEC,
+     .confidence = MLS_CONFIDENCE_HIGH,
+     .cause = MLS_CAUSE_APP_CODE,
+     .why = "A custom model or custom layer is a name and parameters: what it computes is a class in the app "
+            "that loads it, and not part of the file.",
+     .fix = "Express it by operations that Core ML has: for a layer, a composite of known ones when "
+            "converting; for a custom model, profile the models around it one by one.",
+     .source = "coremltools guide, custom layers; mlmodel/format/CustomModel.proto"},
+    {.id = "LOAD068",
+     .title = "the model refers to another one that is not in the file",
+     .layer = MLS_LAYER_SPEC,
+     .confidence = MLS_CONFIDENCE_HIGH,
+     .cause = MLS_CAUSE_MODEL_ELSEWHERE,
+     .why = "A linked model holds the name and search path of a compiled model, nothing else.",
+     .fix = "Give the model that it names.",
+     .source = "coremltools mlmodel/format/LinkedModel.proto"},
     {.id = "LOAD021",
      .title = "a model without inputs needs specification version 9",
      .layer = MLS_LAYER_SPEC,

@@ -94,7 +94,10 @@ enum mls_status {
     X(INPUT_DTYPE)          /* elements of a type, or a value, that the input does not hold */   \
     X(STATE_MISSING)        /* states were given, and this one is not among them */              \
     X(WEIGHTS_NOT_GIVEN)    /* a bare specification whose program refers to a weight file */      \
-    X(NOT_COMPILED)         /* called a compiled model, and nothing of one is in it */
+    X(NOT_COMPILED)         /* called a compiled model, and nothing of one is in it */           \
+    X(SYSTEM_MODEL)         /* computed by a framework of Apple's systems, not by the file */    \
+    X(APP_CODE)             /* computed by an app's own code: a custom model or layer */         \
+    X(MODEL_ELSEWHERE)      /* refers to another model, which is not in the file */
 
 enum mls_cause {
 #define X(id) MLS_CAUSE_##id,

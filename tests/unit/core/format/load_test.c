@@ -94,7 +94,11 @@ static void other_types_of_models_are_named(void **state)
     struct mls_error error = {0};
     assert_int_equal(load_type(2002, &error), MLS_ERR_SPEC_TYPE_NOT_YET);
     assert_non_null(strstr(error.text, "visionFeaturePrint, which is the feature extractor of Apple's Vision"));
+    assert_int_equal(error.cause, MLS_CAUSE_SYSTEM_MODEL);
+    assert_int_equal(load_type(556, &error), MLS_ERR_SPEC_TYPE_NOT_YET);
+    assert_int_equal(error.cause, MLS_CAUSE_MODEL_ELSEWHERE);
     assert_int_equal(load_type(555, &error), MLS_ERR_SPEC_TYPE_NOT_YET);
+    assert_int_equal(error.cause, MLS_CAUSE_APP_CODE);
     assert_non_null(strstr(error.text, "customModel"));
     assert_int_equal(load_type(1234, &error), MLS_ERR_SPEC_TYPE_MISSING);
     assert_non_null(strstr(error.text, "1234"));
