@@ -2,6 +2,17 @@
 
 #include "diagnostics/engine.h"
 
+struct mls_facts mls_facts_read(const struct mls_loaded *loaded,
+                                const struct mls_placement *const *placements, enum mls_compute_units setting)
+{
+    return (struct mls_facts){.package = loaded->package,
+                              .model = loaded->model,
+                              .interface = loaded->interface,
+                              .plan = loaded->plan,
+                              .placement = placements[setting],
+                              .settings = loaded->interface ? placements : NULL};
+}
+
 enum mls_status mls_measurement_read(const struct mls_loaded *loaded, const struct mls_profile *profile,
                                      struct mls_measurement *ret_measurement, struct mls_error *reterr)
 {

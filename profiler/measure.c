@@ -72,12 +72,13 @@ static void growth_begin(struct mls_growth *growth)
                                       .cpu_ns = cpu_ns()};
 }
 
-static void growth_end(struct mls_growth *growth, uint64_t n)
+/* `waited`: there were pauses, so the wall time says nothing about how busy the threads were. */
+static void growth_end(struct mls_growth *growth, uint64_t n, bool waited)
 {
     if (!growth)
         return;
     growth->cpu_ns = cpu_ns() - growth->cpu_ns;
-    growth->wall_ns = mls_clock_ns() - growth->wall_ns;
+    growth->wall_ns = waited ? 0 : mls_clock_ns() - growth->wall_ns;
     growth->rss_last_bytes = mls_memory_read(NULL, NULL).rss_bytes;
     growth->n_predictions = n;
 }
@@ -105,7 +106,7 @@ static enum mls_status predict_all(struct worker *worker)
             sleep_until(mls_clock_ns() + (uint64_t)(options->delay_ms * 1e6));
         n++;
     }
-    growth_end(worker->growth, n);
+    growth_end(worker->growth, n, options->delay_ms > 0 || options->rate_hz > 0);
     return status;
 }
 

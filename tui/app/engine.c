@@ -10,7 +10,7 @@
 #include "term/signals.h"
 
 /* A tiny model makes a million events a second: the ring holds what comes between two looks. */
-enum { RING_EVENTS = 1 << 18, PAUSE_MS = 20 };
+enum { RING_EVENTS = 1 << 18, PAUSE_MS = 20, EXAMINE_AFTER = 10 };
 
 /* One thread that predicts, with its own run. */
 struct worker {
@@ -39,8 +39,16 @@ struct mls_engine {
     struct mls_arena *arena; /* of the attributes */
     const struct mls_step_attribute *attributes;
     size_t n_attributes;
-    bool measure_roofline;
+    bool examines;
     struct mls_roofline roofline;
+    struct mls_memory_use loaded_memory; /* of the process, once the model was loaded */
+    struct mls_loader_options options;   /* of the loader */
+    struct mls_survey *survey;           /* written before examined is SURVEYED */
+    _Atomic(struct mls_twins *) twins;   /* made before the thread that walks them, if there is any */
+    struct mls_walk *walk;               /* written before examined is WALKED */
+    pthread_t examiner;
+    bool examiner_started;
+    _Atomic(enum mls_examined) examined;
     _Atomic uint32_t asked; /* step to look into, or MLS_PROBE_NO_STEP */
     pthread_mutex_t lock;   /* over the answer */
     struct mls_probe answer;
@@ -101,14 +109,49 @@ static void answer(struct worker *worker)
     pthread_mutex_unlock(&engine->lock);
 }
 
+/* ---- A closer look, once
+ * --------------------------------------------------------------------------------------- */
+
+static void *walk_twins(void *argument)
+{
+    struct mls_engine *engine = argument;
+    mls_signals_block_thread();
+    if (mls_twins_walk(engine->twins, &engine->walk, NULL) != MLS_OK)
+        engine->walk = NULL;
+    atomic_store(&engine->examined, MLS_EXAMINED_WALKED);
+    return NULL;
+}
+
+/* Values of one prediction between two others; where they look lost, the model is loaded in fp32 as well,
+ * beside the one that runs. */
+static void examine(struct mls_engine *engine, struct mls_run *run)
+{
+    const struct mls_loaded *loaded = mls_loader_result(engine->loader);
+    if (mls_survey_run(run, loaded->plan, &engine->survey, NULL) != MLS_OK) {
+        engine->survey = NULL;
+        atomic_store(&engine->examined, MLS_EXAMINED_WALKED);
+        return;
+    }
+    atomic_store(&engine->examined, MLS_EXAMINED_SURVEYED);
+    if (!mls_survey_is_suspect(engine->survey, run, loaded->interface))
+        return;
+    struct mls_twins *twins = mls_twins_create(&engine->options, &engine->stop);
+    atomic_store(&engine->twins, twins);
+    engine->examiner_started = twins && pthread_create(&engine->examiner, NULL, walk_twins, engine) == 0;
+}
+
 static void predict_on(struct worker *worker)
 {
     struct mls_engine *engine = worker->engine;
     const struct mls_settings *settings = &engine->settings;
     uint64_t next_ns = mls_clock_ns();
     while (!is_stopping(engine) && predict(worker, true)) {
-        if (worker == &engine->workers[0])
+        if (worker == &engine->workers[0]) {
             answer(worker);
+            if (engine->examines && engine->examined == MLS_EXAMINED_NOTHING &&
+                atomic_load_explicit(&engine->n_done, memory_order_relaxed) >= EXAMINE_AFTER)
+                examine(engine, worker->run);
+        }
         if (settings->delay_ms)
             sleep_until(engine, mls_clock_ns() + settings->delay_ms * 1000000ull);
         if (settings->rate_hz > 0) {
@@ -143,14 +186,17 @@ static void start_workers(struct mls_engine *engine)
 static void run_model(struct mls_engine *engine, const struct mls_loaded *loaded)
 {
     struct worker *first = &engine->workers[0];
+    engine->loaded_memory = mls_memory_read(NULL, NULL);
     first->run = loaded->run;
     atomic_store(&engine->runs[0], loaded->run);
     place(engine, loaded);
     engine->attributes =
         mls_attributes_make(loaded->model, loaded->plan, engine->arena, &engine->n_attributes);
     engine->n_attributes = engine->attributes ? engine->n_attributes : 0;
-    engine->roofline =
-        mls_roofline_measure(mls_session_isa(loaded->session), mls_session_threads(loaded->session));
+    if (engine->examines)
+        engine->roofline =
+            mls_roofline_get(mls_session_isa(loaded->session), mls_session_threads(loaded->session),
+                             !mls_package_info(loaded->package)->sealed);
     uint64_t begin_ns = mls_clock_ns();
     bool ok = !is_stopping(engine) && predict(first, false);
     mls_loader_first_run(engine->loader, mls_clock_ns() - begin_ns);
@@ -162,6 +208,10 @@ static void run_model(struct mls_engine *engine, const struct mls_loaded *loaded
     for (size_t i = 1; i < engine->n_workers; i++)
         if (engine->workers[i].started)
             pthread_join(engine->workers[i].thread, NULL);
+    if (engine->examiner_started) {
+        mls_twins_cancel(engine->twins); /* they may have been made after the engine was asked to end */
+        pthread_join(engine->examiner, NULL);
+    }
 }
 
 static void *work(void *argument)
@@ -211,18 +261,19 @@ static bool make_loader(struct mls_engine *engine, const struct mls_loader_optio
     options.precision = settings->precision;
     options.no_fusion = settings->no_fusion;
     options.random_seed = settings->random_seed;
+    engine->options = options;
     engine->loader = shapes && inputs && !engine->path == !base->path ? mls_loader_create(&options) : NULL;
     return engine->loader != NULL;
 }
 
 struct mls_engine *mls_engine_start(const struct mls_loader_options *base,
-                                    const struct mls_settings *settings, bool measure_roofline)
+                                    const struct mls_settings *settings, bool examines)
 {
     struct mls_engine *engine = calloc(1, sizeof *engine);
     if (!engine)
         return NULL;
     engine->settings = *settings;
-    engine->measure_roofline = measure_roofline;
+    engine->examines = examines;
     engine->answer.step = engine->asked = MLS_PROBE_NO_STEP;
     pthread_mutex_init(&engine->lock, NULL);
     engine->arena = mls_arena_create(0);
@@ -275,6 +326,18 @@ struct mls_roofline mls_engine_roofline(const struct mls_engine *engine)
     return engine->roofline;
 }
 
+struct mls_engine_examination mls_engine_examination(const struct mls_engine *engine)
+{
+    struct mls_engine_examination examination = {.state = atomic_load(&engine->examined),
+                                                 .memory = engine->loaded_memory};
+    if (examination.state >= MLS_EXAMINED_SURVEYED)
+        examination.survey = engine->survey;
+    if (examination.state == MLS_EXAMINED_WALKED)
+        examination.walk = engine->walk;
+    examination.walking = examination.state == MLS_EXAMINED_SURVEYED && atomic_load(&engine->twins) != NULL;
+    return examination;
+}
+
 struct mls_loader_progress mls_engine_progress(const struct mls_engine *engine)
 {
     return mls_loader_progress(engine->loader);
@@ -310,8 +373,11 @@ bool mls_engine_answer(struct mls_engine *engine, struct mls_probe *ret_probe)
 
 void mls_engine_stop(struct mls_engine *engine)
 {
+    struct mls_twins *twins = atomic_load(&engine->twins);
     atomic_store(&engine->stop, true);
     mls_loader_cancel(engine->loader);
+    if (twins)
+        mls_twins_cancel(twins);
     for (size_t i = 0; i < engine->n_workers; i++) {
         struct mls_run *run = atomic_load(&engine->runs[i]);
         if (run)
@@ -332,6 +398,9 @@ void mls_engine_free(struct mls_engine *engine)
         mls_engine_stop(engine);
         pthread_join(engine->workers[0].thread, NULL);
     }
+    mls_walk_free(engine->walk);
+    mls_survey_free(engine->survey);
+    mls_twins_free(engine->twins);
     for (size_t i = 0; i < engine->n_workers; i++) {
         if (i > 0)
             mls_run_free(engine->workers[i].run);

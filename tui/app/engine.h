@@ -10,16 +10,31 @@
 #include "app/settings.h"
 #include "app/snapshot.h"
 #include "profiler/recorder.h"
+#include "profiler/survey.h"
+#include "profiler/twins.h"
 
 enum { MLS_ENGINE_WORKERS_MAX = 64 };
 
 struct mls_engine;
 
+/* How far the closer look at the values has come. */
+enum mls_examined { MLS_EXAMINED_NOTHING, MLS_EXAMINED_SURVEYED, MLS_EXAMINED_WALKED };
+
+/* What it found; owned by the engine. */
+struct mls_engine_examination {
+    enum mls_examined state;
+    struct mls_memory_use memory;    /* of the process, once the model was loaded */
+    const struct mls_survey *survey; /* or NULL */
+    bool walking;                    /* beside the model, which is slower meanwhile */
+    const struct mls_walk *walk;     /* the model against itself in fp32; NULL unless the survey is suspect */
+};
+
 /* mls_engine_start: loads and runs, on threads of its own. `base` is what the command line says and is
- * borrowed until mls_engine_free; settings are copied and win. Measuring the machine's limits takes some 50
- * ms. NULL when out of memory or threads. */
+ * borrowed until mls_engine_free; settings are copied and win. `examines`: the machine's limits are measured,
+ * which takes some 50 ms the first time, and after some predictions the values are looked at. NULL when out
+ * of memory or threads. */
 struct mls_engine *mls_engine_start(const struct mls_loader_options *base,
-                                    const struct mls_settings *settings, bool measure_roofline);
+                                    const struct mls_settings *settings, bool examines);
 
 /* mls_engine_phase: LOADING until the first prediction is done. */
 enum mls_phase mls_engine_phase(const struct mls_engine *engine);
@@ -32,6 +47,9 @@ const struct mls_placement *mls_engine_placement(const struct mls_engine *engine
 /* mls_engine_attributes: in order of step. */
 const struct mls_step_attribute *mls_engine_attributes(const struct mls_engine *engine, size_t *ret_n);
 struct mls_roofline mls_engine_roofline(const struct mls_engine *engine);
+
+/* mls_engine_examination: only once the phase is RUNNING. */
+struct mls_engine_examination mls_engine_examination(const struct mls_engine *engine);
 
 struct mls_loader_progress mls_engine_progress(const struct mls_engine *engine);
 

@@ -8,12 +8,12 @@
 #include "app/engine.h"
 #include "app/finder.h"
 #include "app/live_data.h"
+#include "app/live_report.h"
 #include "core/clock.h"
 #include "diagnostics/recorded.h"
 
-enum { FIRST_REPORT_RUNS = 20, DYING_MAX = 8, STEPS_AT_ONCE = 500, LOOKS_PER_HOT = 5 };
+enum { DYING_MAX = 8, STEPS_AT_ONCE = 500, LOOKS_PER_HOT = 5 };
 
-static const uint64_t report_every_ns = 10000000000u;
 static const uint64_t memory_every_ns = 1000000000u;
 static const uint64_t trend_every_ns = 250000000u;
 
@@ -36,15 +36,13 @@ struct mls_live {
     struct mls_profile *profile;
     struct mls_sampler *sampler; /* NULL: nobody asked */
     struct mls_hot *hot;         /* of the profile */
-    struct mls_report *report;
+    struct live_report report;
     uint64_t begin_ns;
-    uint64_t report_at_ns; /* when it was made */
     uint64_t memory_at_ns; /* when it was read */
     uint64_t trend_at_ns;
-    uint64_t runs_seen;   /* by the history */
-    bool report_measured; /* it knew measured times */
-    uint64_t n_looks;     /* at the steps */
-    uint32_t probe_step;  /* asked for last */
+    uint64_t runs_seen;  /* by the history */
+    uint64_t n_looks;    /* at the steps */
+    uint32_t probe_step; /* asked for last */
     uint64_t n_expected;
     enum mls_stage stage_seen;
     uint64_t stage_begin_ns;
@@ -75,7 +73,6 @@ static void clear_snapshot(struct mls_live *live)
     snapshot->log = &live->log;
     live->stage_begin_ns = mls_clock_ns();
     live->stage_seen = MLS_STAGE_OPEN;
-    live->report_measured = false;
     live->memory_at_ns = live->runs_seen = 0;
 }
 
@@ -140,8 +137,7 @@ static void leave(struct mls_live *live)
     live->profile = NULL;
     mls_hot_free(live->hot);
     live->hot = NULL;
-    mls_report_free(live->report);
-    live->report = NULL;
+    live_report_clear(&live->report);
     bury(live, live->engine);
     live->engine = NULL;
     clear_snapshot(live);
@@ -242,6 +238,7 @@ void mls_live_reset(struct mls_live *live, const char *why)
     mls_profile_reset(live->profile);
     if (live->hot)
         mls_hot_clear(live->hot);
+    live_report_reset(&live->report);
     live->runs_seen = 0;
     for (size_t i = 0; i < live->snapshot.n_steps; i++)
         live->snapshot.trends[i].n = 0;
@@ -288,39 +285,6 @@ static void update_load(struct mls_live *live)
         live->stage_begin_ns = mls_clock_ns();
     }
     snapshot->stage_elapsed_ns = mls_clock_ns() - live->stage_begin_ns;
-}
-
-static void diagnose(struct mls_live *live)
-{
-    struct mls_snapshot *snapshot = &live->snapshot;
-    const struct mls_loaded *loaded = snapshot->loaded;
-    struct mls_facts facts = {.package = loaded->package,
-                              .model = loaded->model,
-                              .error = snapshot->error,
-                              .interface = loaded->interface,
-                              .plan = loaded->plan,
-                              .placement = snapshot->placements[MLS_COMPUTE_UNITS_ALL]};
-    bool measured = snapshot->predictions.runs >= FIRST_REPORT_RUNS && !snapshot->synthetic;
-    struct mls_measurement measurement = {.load_ns = snapshot->load_ns,
-                                          .first_ns = snapshot->predictions.first_ns,
-                                          .p50_ns = snapshot->predictions.p50_ns,
-                                          .p99_ns = snapshot->predictions.p99_ns,
-                                          .n_runs = snapshot->predictions.runs,
-                                          .n_steps = snapshot->n_steps};
-    uint64_t *means = measured && snapshot->n_steps ? calloc(snapshot->n_steps, sizeof *means) : NULL;
-    for (size_t i = 0; means && i < snapshot->n_steps; i++)
-        means[i] = snapshot->steps[i].mean_per_prediction_ns;
-    measurement.step_mean_ns = means;
-    facts.measurement = measured && means ? &measurement : NULL;
-    live->report_measured = facts.measurement != NULL;
-    struct mls_report *report;
-    if (mls_diagnose(&facts, &report, NULL) == MLS_OK) {
-        mls_report_free(live->report);
-        live->report = report;
-        snapshot->report = report;
-        live->report_at_ns = mls_clock_ns();
-    }
-    free(means);
 }
 
 /* What the engine has made becomes visible, once. */
@@ -475,11 +439,9 @@ void mls_live_update(struct mls_live *live, bool collect_only)
         snapshot->error = mls_engine_error(live->engine);
         note_failure(live);
     }
-    bool first_measured =
-        !live->report_measured && snapshot->predictions.runs >= FIRST_REPORT_RUNS && !snapshot->synthetic;
-    bool old = live->report_measured && mls_clock_ns() - live->report_at_ns > report_every_ns;
-    if (failed_now || !live->report || first_measured || (old && phase == MLS_PHASE_RUNNING))
-        diagnose(live);
+    const struct mls_settings *settings = &live->options.settings;
+    bool given = live->loader.n_inputs || live->loader.inputs_npz || settings->n_inputs;
+    live_report_update(&live->report, live->engine, live->profile, settings, given, failed_now, snapshot);
     mls_baseline_compare(&live->baseline, snapshot);
     if (snapshot->probe.step != live->probe_step && live->probe_step != MLS_PROBE_NO_STEP)
         mls_engine_answer(live->engine, &snapshot->probe);
@@ -534,7 +496,7 @@ void mls_live_free(struct mls_live *live)
     if (!live)
         return;
     mls_sweeper_free(live->sweeper);
-    mls_report_free(live->report);
+    live_report_clear(&live->report);
     mls_profile_free(live->profile);
     mls_engine_free(live->engine);
     for (unsigned i = 0; i < DYING_MAX; i++)

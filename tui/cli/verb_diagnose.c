@@ -12,6 +12,7 @@
 #include "cli/open.h"
 #include "profiler/json.h"
 #include "profiler/measure.h"
+#include "profiler/twins.h"
 
 enum { LOG_BYTES_MAX = 64 << 20, RUNS = 32, SPEC_VERSION_MAX = 10 };
 static const double SECONDS_MAX = 3;
@@ -83,8 +84,8 @@ struct work {
     struct mls_profile *profile;
     struct mls_measurement measurement;
     struct mls_survey *survey;
-    struct opened
-        twins[2]; /* in fp32 and as declared, a step for each operation: only after something suspect */
+    struct opened again;     /* the options once more, with the key, which the first load has wiped */
+    struct mls_twins *twins; /* only after something suspect */
     struct mls_walk *walk;
     struct mls_placement *placements[MLS_COMPUTE_UNITS_COUNT];
     int32_t system_version;
@@ -172,18 +173,11 @@ static void look_closer(struct work *work)
     const struct mls_loaded *loaded = work->opened.loaded;
     if (!work->survey || !mls_survey_is_suspect(work->survey, loaded->run, loaded->interface))
         return;
-    enum mls_status status = MLS_OK;
-    for (unsigned i = 0; !status && i < 2; i++) {
-        status = open_options(work->arguments, &work->twins[i], NULL);
-        if (status)
-            continue;
-        work->twins[i].options.no_fusion = true;
-        work->twins[i].options.precision = i == 0 ? MLS_PRECISION_HIGH : work->opened.options.precision;
-        status = open_model(&work->twins[i], MLS_LOAD_ALL, NULL);
-    }
-    const struct mls_walk_options options = {.stop = interrupt_flag()};
-    if (!status)
-        mls_walk(work->twins[0].loaded, work->twins[1].loaded, &options, &work->walk, NULL);
+    if (open_options(work->arguments, &work->again, NULL))
+        return;
+    work->twins = mls_twins_create(&work->again.options, interrupt_flag());
+    if (work->twins)
+        mls_twins_walk(work->twins, &work->walk, NULL);
 }
 
 static void place(struct work *work)
@@ -202,19 +196,14 @@ static enum mls_status report_facts(struct work *work, const struct mls_error *f
     bool given =
         arguments_has(work->arguments, OPTION_INPUT) || arguments_has(work->arguments, OPTION_INPUTS);
     place(work);
-    const struct mls_facts facts = {
-        .package = loaded->package,
-        .model = loaded->model,
-        .error = failure,
-        .interface = loaded->interface,
-        .plan = loaded->plan,
-        .measurement = !failure && work->measurement.n_runs ? &work->measurement : NULL,
-        .placement = work->placements[work->setting],
-        .settings = loaded->interface ? (const struct mls_placement *const *)work->placements : NULL,
-        .survey = work->survey,
-        .walk = work->walk,
-        .inputs_given = given,
-        .system_version = work->system_version};
+    struct mls_facts facts =
+        mls_facts_read(loaded, (const struct mls_placement *const *)work->placements, work->setting);
+    facts.error = failure;
+    facts.measurement = !failure && work->measurement.n_runs ? &work->measurement : NULL;
+    facts.survey = work->survey;
+    facts.walk = work->walk;
+    facts.inputs_given = given;
+    facts.system_version = work->system_version;
     struct mls_report *report = NULL;
     enum mls_status status = work->log ? mls_diagnose_log(work->log, work->log_bytes, &facts, &report, reterr)
                                        : mls_diagnose(&facts, &report, reterr);
@@ -234,8 +223,8 @@ static void close_all(struct work *work)
     mls_survey_free(work->survey);
     mls_measurement_done(&work->measurement);
     mls_profile_free(work->profile);
-    for (unsigned i = 0; i < 2; i++)
-        open_close(&work->twins[i]);
+    mls_twins_free(work->twins);
+    open_close(&work->again);
     open_close(&work->opened);
 }
 

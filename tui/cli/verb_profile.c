@@ -40,7 +40,9 @@ struct work {
     struct mls_memory_use memory;
     struct mls_reshape_cost reshape;
     struct mls_environment environment;
-    struct mls_placement *placement;
+    struct mls_placement *placements[MLS_COMPUTE_UNITS_COUNT];
+    struct mls_memory_use loaded_memory; /* of the process, once the model was loaded */
+    struct mls_growth growth;
     struct mls_step_note *notes;
     json_t *findings;
     struct mls_document document;
@@ -151,7 +153,9 @@ static enum mls_status measure(struct work *work, struct mls_error *reterr)
         status = start_sampling(work, reterr);
     if (status)
         return status;
+    work->loaded_memory = mls_memory_read(NULL, NULL);
     work->measure.counters = work->counters;
+    work->measure.ret_growth = &work->growth;
     if (work->counters && !mls_counters_reserve(work->counters, mls_plan_step_count(loaded->plan)))
         return mls_fail(reterr, MLS_ERR_MEMORY, "cannot count: out of memory");
     interrupt_watch(NULL, loaded->run);
@@ -177,19 +181,23 @@ static enum mls_status annotate(struct work *work, struct mls_error *reterr)
 {
     const struct mls_loaded *loaded = work->opened.loaded;
     struct mls_error ignored;
-    if (!mls_placement_create(loaded->model, loaded->function, loaded->plan, work->hardware, work->setting,
-                              &work->placement, &ignored))
-        work->notes = annotate_notes(loaded->plan, work->placement);
+    for (enum mls_compute_units i = 0; loaded->interface && i < MLS_COMPUTE_UNITS_COUNT; i++)
+        mls_placement_create(loaded->model, loaded->function, loaded->plan, work->hardware, i,
+                             &work->placements[i], &ignored);
+    if (work->placements[work->setting])
+        work->notes = annotate_notes(loaded->plan, work->placements[work->setting]);
     struct mls_measurement measurement;
     enum mls_status status = mls_measurement_read(loaded, work->profile, &measurement, reterr);
     if (status)
         return status;
-    const struct mls_facts facts = {.package = loaded->package,
-                                    .model = loaded->model,
-                                    .interface = loaded->interface,
-                                    .plan = loaded->plan,
-                                    .measurement = &measurement,
-                                    .placement = work->placement};
+    measurement.growth = work->growth;
+    measurement.load_rss_bytes = work->loaded_memory.rss_bytes;
+    measurement.load_peak_rss_bytes = work->loaded_memory.peak_rss_bytes;
+    struct mls_facts facts =
+        mls_facts_read(loaded, (const struct mls_placement *const *)work->placements, work->setting);
+    facts.measurement = &measurement;
+    facts.inputs_given =
+        arguments_has(work->arguments, OPTION_INPUT) || arguments_has(work->arguments, OPTION_INPUTS);
     struct mls_report *report = NULL;
     if (!mls_diagnose(&facts, &report, &ignored))
         work->findings = annotate_findings(report, loaded->model);
@@ -312,7 +320,8 @@ int verb_profile(const struct arguments *arguments, struct console *console)
         status = check_gate(&work, &error);
     json_decref(work.findings);
     free(work.notes);
-    mls_placement_free(work.placement);
+    for (unsigned i = 0; i < MLS_COMPUTE_UNITS_COUNT; i++)
+        mls_placement_free(work.placements[i]);
     mls_profile_free(work.profile);
     mls_hot_free(work.hot);
     open_close(&work.opened);

@@ -56,6 +56,12 @@ struct mls_facts {
     int32_t system_version; /* highest specification version of the system asked for; 0: none was named */
 };
 
+/* mls_facts_read: what a load gives, as far as it came, and its placements, one for each setting. The caller
+ * adds the rest. Borrows both. */
+struct mls_facts mls_facts_read(const struct mls_loaded *loaded,
+                                const struct mls_placement *const *placements,
+                                enum mls_compute_units setting);
+
 /* mls_diagnose: findings from the facts. Fails only with MEMORY. The caller frees the report; it borrows the
  * model. */
 enum mls_status mls_diagnose(const struct mls_facts *facts, struct mls_report **ret_report,

@@ -31,8 +31,8 @@ struct mls_growth {
     uint64_t n_predictions;
     uint64_t rss_first_bytes; /* resident before the first of them; 0: not known */
     uint64_t rss_last_bytes;  /* and after the last */
-    uint64_t wall_ns;
-    uint64_t cpu_ns; /* of all threads together */
+    uint64_t wall_ns;         /* 0: there were pauses between them */
+    uint64_t cpu_ns;          /* of all threads together */
 };
 
 /*
