@@ -1,5 +1,6 @@
 #include "app/screen.h"
 
+#include <errno.h>
 #include <langinfo.h>
 #include <locale.h>
 #include <signal.h>
@@ -7,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "app/batch.h"
 #include "app/config.h"
 #include "app/frame.h"
 #include "app/live.h"
@@ -32,6 +34,24 @@ static int play(const struct mls_screen_options *options, struct mls_state *stat
         return exit_code(live);
     fprintf(stderr, "mlscope: %s\n", text);
     return EXIT_USAGE;
+}
+
+static int print(const struct mls_screen_options *options, struct mls_state *state, struct mls_live *live)
+{
+    const struct mls_snapshot *snapshot = mls_live_snapshot(live);
+    if (!mls_batch_play(state, live, options->batch_looks, options->batch_interval_ms, options->batch_stop,
+                        stdout)) {
+        if (errno == EPIPE)
+            return EXIT_DONE; /* the reader has seen enough */
+        fprintf(stderr, "mlscope: cannot write to standard output: %s\n", strerror(errno));
+        return EXIT_INTERNAL;
+    }
+    if (snapshot->error) {
+        fprintf(stderr, "mlscope: %s\n", snapshot->error->text);
+        if (snapshot->error->hint[0])
+            fprintf(stderr, "hint: %s\n", snapshot->error->hint);
+    }
+    return exit_code(live);
 }
 
 /* ---- On a terminal
@@ -106,6 +126,8 @@ static int run_screen(const struct mls_screen_options *options, struct mls_state
 {
     if (options->script_path)
         return play(options, state, live);
+    if (options->batch_looks)
+        return print(options, state, live);
     *ret_deadly = interact(state, live, terminal);
     return exit_code(live);
 }
@@ -123,6 +145,12 @@ static struct mls_terminal *open_terminal(const struct mls_screen_options *optio
     return terminal;
 }
 
+/* Nobody looks at a terminal. */
+static bool is_silent(const struct mls_screen_options *options)
+{
+    return options->script_path || options->batch_looks;
+}
+
 static bool prepare(const struct mls_screen_options *options, const struct mls_live *live,
                     struct mls_state *state)
 {
@@ -132,7 +160,7 @@ static bool prepare(const struct mls_screen_options *options, const struct mls_l
         return false;
     state->settings = options->settings;
     /* Scripts are the same for everyone: they read a configuration only when it is named. */
-    if ((options->config_path || !options->script_path) && !mls_config_load(state, options->config_path))
+    if ((options->config_path || !is_silent(options)) && !mls_config_load(state, options->config_path))
         mls_state_say(state, true, "cannot read the configuration %.180s", options->config_path);
     state->ascii = state->ascii || ascii;
     state->mouse = state->mouse && !options->no_mouse;
@@ -147,8 +175,8 @@ int mls_screen_main(const struct mls_screen_options *options)
     int deadly = 0;
     int code = EXIT_INTERNAL;
     setlocale(LC_CTYPE, "");
-    struct mls_terminal *terminal = options->script_path ? NULL : open_terminal(options);
-    if (!options->script_path && !terminal) {
+    struct mls_terminal *terminal = is_silent(options) ? NULL : open_terminal(options);
+    if (!is_silent(options) && !terminal) {
         mls_recording_free(options->recording);
         free(state);
         return EXIT_USAGE;

@@ -1,6 +1,7 @@
 /* screen.h: the interactive screen on one model. */
 #pragma once
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -20,7 +21,10 @@ struct mls_screen_options {
     const char *config_path;              /* NULL: the usual one */
     const char *script_path; /* keys and commands from a file ("-": standard input), no terminal used; NULL:
                                 interactive */
-    uint16_t columns;        /* size of the screen of a script; 0: 80 x 24 */
+    unsigned batch_looks;    /* not 0: so many looks as text on standard output, no terminal used */
+    unsigned batch_interval_ms;    /* between two of them */
+    const atomic_bool *batch_stop; /* ends them early */
+    uint16_t columns;              /* size of the screen of a script; 0: 80 x 24 */
     uint16_t rows;
     bool deterministic; /* scripts: measured numbers are replaced by fixed ones made from the plan's costs */
     bool ascii;         /* no characters outside ASCII */

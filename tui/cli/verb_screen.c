@@ -6,8 +6,11 @@
 #include "app/screen.h"
 #include "cli/annotate.h"
 #include "cli/cli.h"
+#include "cli/interrupt.h"
 #include "cli/live_settings.h"
 #include "cli/manual.h"
+
+enum { LOOKS_MAX = 1000000000, SECONDS_MAX = 86400, BATCH_COLUMNS = 100 };
 
 static enum mls_status read_options(const struct arguments *arguments, const struct console *console,
                                     struct mls_screen_options *options, struct mls_error *reterr)
@@ -21,6 +24,20 @@ static enum mls_status read_options(const struct arguments *arguments, const str
     if (size && (sscanf(size, "%4ux%4u", &columns, &rows) != 2 || !columns || !rows))
         return mls_fail(reterr, MLS_ERR_USAGE, "option --size: '%s' is not COLUMNSxROWS", size);
     const char *color = arguments_text(arguments, OPTION_COLOR);
+    uint64_t looks = 0;
+    double interval_s = 1;
+    status = arguments_count(arguments, OPTION_BATCH, 1, LOOKS_MAX, &looks, reterr);
+    if (!status)
+        status = arguments_number(arguments, OPTION_INTERVAL, &interval_s, reterr);
+    if (!status && interval_s > SECONDS_MAX)
+        status = mls_fail(reterr, MLS_ERR_USAGE, "option --interval: more than %d seconds", SECONDS_MAX);
+    if (!status && looks && (console->json || arguments_has(arguments, OPTION_SCRIPT)))
+        status = mls_fail(reterr, MLS_ERR_USAGE, "--batch goes neither with --json nor with --script");
+    if (status)
+        return status;
+    options->batch_looks = (unsigned)looks;
+    options->batch_interval_ms = (unsigned)(interval_s * 1000);
+    options->batch_stop = interrupt_flag();
     options->colorless = color && !strcmp(color, "never");
     options->environment = mls_environment_read(cli_version(), cli_commit());
     options->config_path = arguments_text(arguments, OPTION_CONFIG);
@@ -106,18 +123,24 @@ int verb_screen(const struct arguments *arguments, struct console *console)
         return mls_screen_default_config();
     if (arguments_has(arguments, OPTION_MAN) || arguments_has(arguments, OPTION_COMPLETION))
         return show_manual(arguments, console);
-    bool recording = is_recording(arguments->operand);
-    if (!recording && (arguments_has(arguments, OPTION_ONCE) || console->json || (!script && !terminal)))
-        return verb_profile(arguments, console);
     struct mls_error error;
     struct mls_screen_options options = {.ascii = false};
     int code = 0;
     bool asset = arguments_has(arguments, OPTION_SPEC);
+    bool recording = is_recording(arguments->operand);
+    bool printed = arguments_has(arguments, OPTION_ONCE) || (!script && !terminal);
     if (!arguments->operand && !asset)
         options.folder = ".";
     else if (arguments->operand && mls_is_folder_of_models(arguments->operand))
         options.folder = arguments->operand;
+    if (!recording && !arguments_has(arguments, OPTION_BATCH) &&
+        (console->json || (printed && !options.folder)))
+        return verb_profile(arguments, console);
     enum mls_status status = read_options(arguments, console, &options, &error);
+    if (printed && !options.batch_looks)
+        options.batch_looks = 1; /* a recording, or the models of a folder */
+    if (options.batch_looks && !options.columns)
+        options.columns = BATCH_COLUMNS;
     if (!status && recording)
         status = show_recording(arguments, &options, &code, &error);
     else if (!status && options.folder)
