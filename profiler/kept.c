@@ -48,14 +48,17 @@ static bool fill(struct kept_slot *slot, const struct mls_clock *clock, const st
 }
 
 bool kept_add(struct kept *kept, const struct mls_clock *clock, const struct mls_recorder *recorder,
-              uint32_t index, const struct ring_prediction *prediction)
+              uint32_t index, const struct ring_prediction *prediction, size_t n_later)
 {
     if (!kept->n_latest || !prediction->timed || !prediction->complete)
         return true;
     uint64_t ns = mls_clock_span_ns(clock, prediction->time.end_ticks - prediction->time.begin_ticks);
-    struct kept_slot *slot = &kept->latest[kept->n_added % kept->n_latest];
-    bool ok = fill(slot, clock, recorder, index, prediction, ns);
-    kept->n_added += ok;
+    bool ok = true;
+    if (n_later < kept->n_latest) {
+        struct kept_slot *slot = &kept->latest[kept->n_added % kept->n_latest];
+        ok = fill(slot, clock, recorder, index, prediction, ns);
+        kept->n_added += ok;
+    }
     if (ok && (!kept->slowest.prediction.n_events || ns > kept->slowest.prediction.ns))
         ok = fill(&kept->slowest, clock, recorder, index, prediction, ns);
     return ok;

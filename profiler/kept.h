@@ -23,8 +23,9 @@ bool kept_create(struct kept *kept, size_t n_latest);
 void kept_free(struct kept *kept);
 void kept_clear(struct kept *kept);
 
-/* kept_add: takes over a timed and complete prediction; false when out of memory. */
+/* kept_add: takes over a timed and complete prediction, unless `n_later` others that follow at once push it out again; false
+ * when out of memory. */
 bool kept_add(struct kept *kept, const struct mls_clock *clock, const struct mls_recorder *recorder,
-              uint32_t index, const struct ring_prediction *prediction);
+              uint32_t index, const struct ring_prediction *prediction, size_t n_later);
 
 size_t kept_list(const struct kept *kept, struct mls_kept_prediction *ret_kept, size_t max);

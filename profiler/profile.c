@@ -15,7 +15,9 @@ enum {
     SAMPLE_BYTES = 256 << 20,
     STEP_SAMPLES_MIN = 256,
     RECENT = 1024,
-    RECORDERS_MAX = 256
+    RECORDERS_MAX = 256,
+    TOGETHER = 16, /* predictions */
+    STRIP = 32     /* events of each */
 };
 
 /* What is known of one step beyond its series. */
@@ -25,6 +27,8 @@ struct step_record {
     uint64_t start_ns;      /* sum over predictions of the first execution's offset */
     uint64_t n_predictions; /* timed predictions in which it ran */
     uint64_t seen;          /* 1 + number of the fold that saw it last */
+    uint32_t depth; /* of the plan's step, as is control: the plan's own table would be one more miss */
+    bool control;
 };
 
 struct recent {
@@ -64,6 +68,7 @@ struct mls_profile {
     size_t n_trace_predictions;
     size_t trace_predictions_capacity;
     struct kept kept;
+    bool nested; /* control steps: the events of one prediction must come in order */
 };
 
 static const char *const bound_names[] = {
@@ -116,6 +121,11 @@ enum mls_status mls_profile_create(const struct mls_plan *plan, const struct mls
     choose_limits(profile, options ? options : &defaults);
     profile->steps = calloc(profile->n_steps ? profile->n_steps : 1, sizeof *profile->steps);
     profile->nested_ticks = calloc(profile->n_depths, sizeof *profile->nested_ticks);
+    for (size_t i = 0; profile->steps && i < profile->n_steps; i++) {
+        profile->steps[i].depth = mls_plan_step(plan, i)->depth;
+        profile->steps[i].control = mls_plan_step(plan, i)->control;
+        profile->nested = profile->nested || profile->steps[i].control;
+    }
     size_t n_trace = profile->options.max_trace_events;
     bool keeps = kept_create(&profile->kept, profile->options.keep_predictions);
     profile->trace = n_trace ? calloc(n_trace, sizeof *profile->trace) : NULL;
@@ -168,7 +178,7 @@ static bool add_sample(struct mls_profile *profile, struct series *series, uint6
 /* A step's own time: a control step is reported after the steps that it ran, whose time is theirs. */
 static uint64_t own_ticks(struct mls_profile *profile, const struct mls_event *event)
 {
-    const struct mls_step *step = mls_plan_step(profile->plan, event->step);
+    const struct step_record *step = &profile->steps[event->step];
     uint64_t span = event->end_ticks - event->begin_ticks;
     uint64_t nested = 0;
     if (step->control) {
@@ -179,8 +189,9 @@ static uint64_t own_ticks(struct mls_profile *profile, const struct mls_event *e
     return span > nested ? span - nested : 0;
 }
 
+/* `fold` is the number of the prediction among all that were folded. */
 static bool fold_event(struct mls_profile *profile, const struct ring_prediction *prediction, bool first,
-                       const struct mls_event *event)
+                       uint64_t fold, const struct mls_event *event)
 {
     struct step_record *record = &profile->steps[event->step];
     uint64_t own_ns = mls_clock_span_ns(profile->clock, own_ticks(profile, event));
@@ -192,8 +203,8 @@ static bool fold_event(struct mls_profile *profile, const struct ring_prediction
         return false;
     profile->steps_ns += own_ns;
     record->inclusive_ns += mls_clock_span_ns(profile->clock, event->end_ticks - event->begin_ticks);
-    if (record->seen != profile->n_folds + 1) {
-        record->seen = profile->n_folds + 1;
+    if (record->seen != fold + 1) {
+        record->seen = fold + 1;
         record->n_predictions++;
         record->start_ns +=
             mls_clock_span_ns(profile->clock, event->begin_ticks - prediction->time.begin_ticks);
@@ -304,28 +315,68 @@ static bool join_hot(struct mls_profile *profile, const struct mls_recorder *rec
     return true;
 }
 
+static void expect_event(const struct mls_profile *profile, const struct mls_event *event)
+{
+    series_expect(&profile->steps[event->step].series,
+                  mls_clock_span_ns(profile->clock, event->end_ticks - event->begin_ticks));
+}
+
+/* The events of `n` predictions, a few steps of each in turn: what is known of thousands of steps fits no
+ * cache, and is fetched once for all of them. */
+static bool fold_events(struct mls_profile *profile, const struct mls_recorder *recorder,
+                        const struct ring_prediction *const *predictions, size_t n, uint32_t index)
+{
+    bool ok = true, more = true;
+    for (size_t begin = 0; more; begin += STRIP) {
+        more = false;
+        for (size_t k = 0; k < n; k++) {
+            size_t n_events = predictions[k]->end_event - predictions[k]->first_event;
+            bool first = !index && !predictions[k]->number;
+            more = more || begin + STRIP < n_events;
+            for (size_t i = begin; i < n_events && i < begin + STRIP; i++)
+                expect_event(profile, ring_event(recorder, predictions[k]->first_event + i));
+            for (size_t i = begin; i < n_events && i < begin + STRIP; i++)
+                if (!fold_event(profile, predictions[k], first, profile->n_folds + k,
+                                ring_event(recorder, predictions[k]->first_event + i))) {
+                    profile->dropped++;
+                    ok = false;
+                }
+        }
+    }
+    return ok;
+}
+
+static bool fold_predictions(struct mls_profile *profile, const struct mls_recorder *recorder, uint32_t index,
+                             size_t n)
+{
+    const struct ring_prediction *predictions[TOGETHER];
+    bool ok = true;
+    for (size_t k = 0; k < n; k++) {
+        predictions[k] = ring_next(recorder, k);
+        ok = fold_prediction(profile, predictions[k], !index && !predictions[k]->number) && ok;
+    }
+    memset(profile->nested_ticks, 0, profile->n_depths * sizeof *profile->nested_ticks);
+    ok = fold_events(profile, recorder, predictions, n, index) && ok;
+    for (size_t k = 0; k < n; k++) {
+        ok = keep_trace(profile, recorder, index, predictions[k]) && ok;
+        if (profile->hot)
+            ok = join_hot(profile, recorder, predictions[k]) && ok;
+        ok = kept_add(&profile->kept, profile->clock, recorder, index, predictions[k], n - 1 - k) && ok;
+    }
+    profile->n_folds += n;
+    return ok;
+}
+
 bool mls_profile_collect(struct mls_profile *profile, struct mls_recorder *recorder)
 {
     uint32_t index;
     if (!find_recorder(profile, recorder, &index))
         return false;
     bool ok = true;
-    for (const struct ring_prediction *prediction; (prediction = ring_next(recorder));
-         ring_release(recorder)) {
-        bool first = !index && !prediction->number;
-        ok = fold_prediction(profile, prediction, first) && ok;
-        memset(profile->nested_ticks, 0, profile->n_depths * sizeof *profile->nested_ticks);
-        for (size_t i = prediction->first_event; i != prediction->end_event; i++) {
-            if (!fold_event(profile, prediction, first, ring_event(recorder, i))) {
-                profile->dropped++;
-                ok = false;
-            }
-        }
-        ok = keep_trace(profile, recorder, index, prediction) && ok;
-        if (profile->hot)
-            ok = join_hot(profile, recorder, prediction) && ok;
-        ok = kept_add(&profile->kept, profile->clock, recorder, index, prediction) && ok;
-        profile->n_folds++;
+    for (size_t n; (n = ring_waiting(recorder, profile->nested ? 1 : TOGETHER)) > 0;) {
+        ok = fold_predictions(profile, recorder, index, n) && ok;
+        for (size_t i = 0; i < n; i++)
+            ring_release(recorder);
     }
     profile->lost[index] = mls_recorder_lost(recorder);
     return ok;
@@ -351,7 +402,8 @@ void mls_profile_reset(struct mls_profile *profile)
     for (size_t i = 0; i < profile->n_steps; i++) {
         struct step_record *record = &profile->steps[i];
         series_clear(&record->series);
-        *record = (struct step_record){.series = record->series};
+        *record = (struct step_record){
+            .series = record->series, .depth = record->depth, .control = record->control};
     }
     series_clear(&profile->predictions);
     profile->sum = (struct mls_run_time){0};

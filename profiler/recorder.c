@@ -166,12 +166,19 @@ uint64_t mls_recorder_lost(const struct mls_recorder *recorder)
     return atomic_load_explicit(&recorder->lost, memory_order_relaxed);
 }
 
-const struct ring_prediction *ring_next(const struct mls_recorder *recorder)
+size_t ring_waiting(const struct mls_recorder *recorder, size_t max)
 {
     size_t taken = atomic_load_explicit(&recorder->taken, memory_order_relaxed);
-    if (taken == atomic_load_explicit(&recorder->published, memory_order_acquire))
-        return NULL;
-    return &recorder->predictions[taken % PREDICTIONS];
+    size_t n = atomic_load_explicit(&recorder->published, memory_order_acquire) - taken;
+    return n < max ? n : max;
+}
+
+const struct ring_prediction *ring_next(const struct mls_recorder *recorder, size_t number)
+{
+    size_t taken = atomic_load_explicit(&recorder->taken, memory_order_relaxed);
+    return number < ring_waiting(recorder, number + 1)
+               ? &recorder->predictions[(taken + number) % PREDICTIONS]
+               : NULL;
 }
 
 const struct mls_event *ring_event(const struct mls_recorder *recorder, size_t index)

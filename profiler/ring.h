@@ -14,11 +14,14 @@ struct ring_prediction {
     struct mls_run_time time;
 };
 
-/* ring_next: the oldest prediction that was not taken yet, or NULL. Borrowed until ring_release. */
-const struct ring_prediction *ring_next(const struct mls_recorder *recorder);
+/* ring_waiting: predictions that were not taken yet, at most `max`. */
+size_t ring_waiting(const struct mls_recorder *recorder, size_t max);
 
-/* ring_event: an event of the prediction that ring_next returned. */
+/* ring_next: of those, the one with this number (0 is the oldest), or NULL. Borrowed until ring_release. */
+const struct ring_prediction *ring_next(const struct mls_recorder *recorder, size_t number);
+
+/* ring_event: an event of a prediction that ring_next returned. */
 const struct mls_event *ring_event(const struct mls_recorder *recorder, size_t index);
 
-/* ring_release: gives the room of that prediction back to the recorder. */
+/* ring_release: gives the room of the oldest prediction back to the recorder. */
 void ring_release(struct mls_recorder *recorder);

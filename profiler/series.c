@@ -10,12 +10,8 @@ enum {
     SUB_BITS = 6,
     SUB_BUCKETS = 1 << SUB_BITS,
     TOP_BIT = 43,
-    N_BUCKETS = (TOP_BIT - SUB_BITS + 2) * SUB_BUCKETS
-};
-
-struct histogram {
-    uint64_t total;
-    uint32_t counts[N_BUCKETS];
+    N_BUCKETS = (TOP_BIT - SUB_BITS + 2) * SUB_BUCKETS,
+    BLOCK = 16
 };
 
 static size_t bucket_of(uint64_t ns)
@@ -36,10 +32,38 @@ static double bucket_low(size_t bucket)
     return ldexp((double)(SUB_BUCKETS + bucket % SUB_BUCKETS), (int)shift);
 }
 
-static void histogram_add(struct histogram *histogram, uint64_t ns)
+/* Makes room for a bucket; false when out of memory. */
+static bool histogram_reach(struct histogram *histogram, size_t bucket)
 {
-    histogram->total++;
-    histogram->counts[bucket_of(ns)]++;
+    size_t first = bucket - bucket % SUB_BUCKETS, end = first + SUB_BUCKETS;
+    if (histogram->counts) {
+        size_t old_end = (size_t)histogram->first + histogram->n;
+        first = first < histogram->first ? first : histogram->first;
+        end = end > old_end ? end : old_end;
+    }
+    uint32_t *counts = calloc(end - first, sizeof *counts);
+    if (!counts)
+        return false;
+    if (histogram->counts)
+        memcpy(counts + (histogram->first - first), histogram->counts, histogram->n * sizeof *counts);
+    free(histogram->counts);
+    *histogram = (struct histogram){.counts = counts, .first = (uint32_t)first, .n = (uint32_t)(end - first)};
+    return true;
+}
+
+static bool histogram_add(struct histogram *histogram, uint64_t ns)
+{
+    size_t bucket = bucket_of(ns);
+    if (bucket - histogram->first >= histogram->n && !histogram_reach(histogram, bucket))
+        return false;
+    histogram->counts[bucket - histogram->first]++;
+    return true;
+}
+
+static void histogram_free(struct histogram *histogram)
+{
+    free(histogram->counts);
+    *histogram = (struct histogram){.counts = NULL};
 }
 
 /* The value at a rank inside a bucket, spread evenly over it. */
@@ -57,7 +81,16 @@ static void histogram_at(const struct histogram *histogram, size_t first, size_t
     uint64_t below = 0;
     size_t found = 0;
     for (size_t i = first; i <= last && found < n; i++) {
-        uint32_t count = histogram->counts[i];
+        while (i + BLOCK <= last) { /* most of it lies between the ranks: skipped by blocks */
+            uint64_t sum = 0;
+            for (size_t k = 0; k < BLOCK; k++)
+                sum += histogram->counts[i + k - histogram->first];
+            if ((double)(below + sum) > ranks[found])
+                break;
+            below += sum;
+            i += BLOCK;
+        }
+        uint32_t count = histogram->counts[i - histogram->first];
         while (found < n && count && (double)(below + count) > ranks[found]) {
             ret_values[found] = inside(i, (double)below, ranks[found], (double)count);
             found++;
@@ -66,6 +99,13 @@ static void histogram_at(const struct histogram *histogram, size_t first, size_t
     }
     while (found < n)
         ret_values[found++] = bucket_low(last);
+}
+
+void series_expect(const struct series *series, uint64_t ns)
+{
+    size_t at = bucket_of(ns) - series->histogram.first;
+    if (at < series->histogram.n)
+        __builtin_prefetch(&series->histogram.counts[at], 1);
 }
 
 void series_first(struct series *series, uint64_t ns)
@@ -79,11 +119,11 @@ void series_first(struct series *series, uint64_t ns)
 /* From here on a histogram; the samples kept so far go in as well. */
 static bool start_histogram(struct series *series)
 {
-    series->histogram = calloc(1, sizeof *series->histogram);
-    if (!series->histogram)
-        return false;
     for (size_t i = 0; i < series->n_samples; i++)
-        histogram_add(series->histogram, series->samples[i]);
+        if (!histogram_add(&series->histogram, series->samples[i])) {
+            histogram_free(&series->histogram);
+            return false;
+        }
     return true;
 }
 
@@ -105,13 +145,12 @@ static bool keep_sample(struct series *series, uint64_t ns, size_t max_samples)
 
 bool series_add(struct series *series, uint64_t ns, size_t max_samples)
 {
-    if (!series->histogram && series->n_samples < max_samples) {
+    if (!series->histogram.counts && series->n_samples < max_samples) {
         if (!keep_sample(series, ns, max_samples))
             return false;
     } else {
-        if (!series->histogram && !start_histogram(series))
+        if ((!series->histogram.counts && !start_histogram(series)) || !histogram_add(&series->histogram, ns))
             return false;
-        histogram_add(series->histogram, ns);
     }
     if (!series->runs || ns < series->min_ns)
         series->min_ns = ns;
@@ -128,7 +167,7 @@ bool series_add(struct series *series, uint64_t ns, size_t max_samples)
 
 void series_clear(struct series *series)
 {
-    free(series->histogram);
+    histogram_free(&series->histogram);
     *series = (struct series){.first_ns = series->first_ns,
                               .has_first = series->has_first,
                               .samples = series->samples,
@@ -138,7 +177,7 @@ void series_clear(struct series *series)
 void series_free(struct series *series)
 {
     free(series->samples);
-    free(series->histogram);
+    histogram_free(&series->histogram);
 }
 
 uint64_t series_percentile(const uint64_t *sorted, size_t n, double percent)
@@ -165,8 +204,8 @@ static void approximate(const struct series *series, uint64_t *const ret_ns[N_PE
 {
     double ranks[N_PERCENTILES], values[N_PERCENTILES];
     for (size_t i = 0; i < N_PERCENTILES; i++)
-        ranks[i] = percentiles[i] / 100 * (double)(series->histogram->total - 1);
-    histogram_at(series->histogram, bucket_of(series->min_ns), bucket_of(series->max_ns), ranks,
+        ranks[i] = percentiles[i] / 100 * (double)(series->runs - 1);
+    histogram_at(&series->histogram, bucket_of(series->min_ns), bucket_of(series->max_ns), ranks,
                  N_PERCENTILES, values);
     for (size_t i = 0; i < N_PERCENTILES; i++) {
         uint64_t ns = (uint64_t)llround(values[i]);
@@ -178,7 +217,7 @@ struct mls_series_stats series_stats(const struct series *series, uint64_t *scra
 {
     struct mls_series_stats stats = {.runs = series->runs,
                                      .has_first = series->has_first,
-                                     .approximate = series->histogram != NULL,
+                                     .approximate = series->histogram.counts != NULL,
                                      .first_ns = series->first_ns};
     if (!series->runs)
         return stats;
@@ -188,7 +227,7 @@ struct mls_series_stats series_stats(const struct series *series, uint64_t *scra
     stats.mean_ns = (series->sum_ns + series->runs / 2) / series->runs;
     stats.std_ns = (uint64_t)llround(sqrt(series->m2 / (double)series->runs));
     uint64_t *const wanted[N_PERCENTILES] = {&stats.p50_ns, &stats.p90_ns, &stats.p95_ns, &stats.p99_ns};
-    if (series->histogram) {
+    if (series->histogram.counts) {
         approximate(series, wanted);
         return stats;
     }

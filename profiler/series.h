@@ -3,9 +3,19 @@
 
 #include "profiler/profile.h"
 
-struct histogram;
+/*
+ * Counts of durations by bucket, for the powers of two between the shortest and the longest: mostly a few
+ * hundred bytes, where a whole one has ten thousand. With thousands of steps each line of memory counts:
+ * beside the series stands what finds the count.
+ */
+struct histogram {
+    uint32_t *counts; /* owned; NULL: none */
+    uint32_t first;   /* bucket of counts[0] */
+    uint32_t n;
+};
 
 struct series {
+    struct histogram histogram; /* empty while `samples` holds all; else of all runs */
     uint64_t runs;
     uint64_t sum_ns;
     uint64_t min_ns;
@@ -18,7 +28,6 @@ struct series {
     uint64_t *samples;
     size_t n_samples;
     size_t capacity;
-    struct histogram *histogram; /* NULL while `samples` holds all */
 };
 
 /* series_first: notes the first execution after load. */
@@ -27,6 +36,9 @@ void series_first(struct series *series, uint64_t ns);
 /* series_add: adds a duration; past max_samples a histogram carries on. False when out of memory: then it is
  * not in. */
 bool series_add(struct series *series, uint64_t ns, size_t max_samples);
+
+/* series_expect: a duration near this will be added soon. */
+void series_expect(const struct series *series, uint64_t ns);
 
 /* series_clear: back to empty; what was first stays. */
 void series_clear(struct series *series);

@@ -12,10 +12,10 @@
 #include "core/clock.h"
 #include "diagnostics/recorded.h"
 
-enum { DYING_MAX = 8, STEPS_AT_ONCE = 500, LOOKS_PER_HOT = 5 };
+enum { DYING_MAX = 8, STEPS_AT_ONCE = 250, LOOKS_PER_HOT = 5 };
 
 static const uint64_t memory_every_ns = 1000000000u;
-static const uint64_t trend_every_ns = 250000000u;
+static const uint64_t trend_every_ns = 500000000u;
 
 struct mls_live {
     struct mls_live_options options;
@@ -44,6 +44,7 @@ struct mls_live {
     uint64_t n_looks;    /* at the steps */
     uint32_t probe_step; /* asked for last */
     uint64_t n_expected;
+    bool kept_borrowed; /* the snapshot's kept predictions are the profile's own */
     enum mls_stage stage_seen;
     uint64_t stage_begin_ns;
 };
@@ -74,6 +75,7 @@ static void clear_snapshot(struct mls_live *live)
     live->stage_begin_ns = mls_clock_ns();
     live->stage_seen = MLS_STAGE_OPEN;
     live->memory_at_ns = live->runs_seen = 0;
+    live->kept_borrowed = false;
 }
 
 struct mls_live *mls_live_start(const struct mls_live_options *options)
@@ -231,10 +233,19 @@ void mls_live_set_units(struct mls_live *live, enum mls_compute_units setting)
     mls_live_note(live, MLS_LOG_CHANGE, text);
 }
 
+/* From here on the snapshot stays as it is while the profile goes on. */
+static void keep_predictions(struct mls_live *live)
+{
+    live_data_keep_predictions(&live->data, &live->snapshot);
+    live->kept_borrowed = false;
+}
+
 void mls_live_reset(struct mls_live *live, const char *why)
 {
     if (!live->profile)
         return;
+    if (live->kept_borrowed)
+        keep_predictions(live); /* frozen, they are still shown */
     mls_profile_reset(live->profile);
     if (live->hot)
         mls_hot_clear(live->hot);
@@ -369,7 +380,8 @@ static void update_measurements(struct mls_live *live)
     for (size_t i = 0; i < snapshot->n_recent; i++)
         snapshot->recent_ns[i] = (double)recent_ns[i];
     update_steps(live, snapshot->n_steps / STEPS_AT_ONCE + 1);
-    live_data_keep_predictions(&live->data, live->profile, snapshot);
+    snapshot->n_kept = mls_profile_kept(live->profile, snapshot->kept, MLS_KEPT_MAX);
+    live->kept_borrowed = true;
     if (live->hot && live->n_looks % LOOKS_PER_HOT == 0)
         update_hot(live);
     if (!live->options.synthetic)
@@ -413,6 +425,8 @@ void mls_live_update(struct mls_live *live, bool collect_only)
         return;
     }
     enum mls_phase phase = mls_engine_phase(live->engine);
+    if (collect_only && live->kept_borrowed)
+        keep_predictions(live);
     for (size_t i = 0; live->profile && i < mls_engine_worker_count(live->engine); i++)
         mls_profile_collect(live->profile, mls_engine_recorder(live->engine, i));
     if (collect_only)

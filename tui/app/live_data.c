@@ -124,18 +124,16 @@ bool live_data_replay(struct live_data *data, const struct mls_recording *record
     return true;
 }
 
-void live_data_keep_predictions(struct live_data *data, const struct mls_profile *profile,
-                                struct mls_snapshot *snapshot)
+void live_data_keep_predictions(struct live_data *data, struct mls_snapshot *snapshot)
 {
-    struct mls_kept_prediction kept[MLS_KEPT_MAX];
-    size_t n = mls_profile_kept(profile, kept, MLS_KEPT_MAX);
+    size_t n = snapshot->n_kept;
     snapshot->n_kept = 0;
     for (size_t i = 0; i < n; i++) {
-        if (!reserve_events(data, i, kept[i].n_events))
+        struct mls_kept_prediction *kept = &snapshot->kept[i];
+        if (!reserve_events(data, i, kept->n_events))
             return;
-        memcpy(data->kept_events[i], kept[i].events, kept[i].n_events * sizeof **data->kept_events);
-        snapshot->kept[i] = kept[i];
-        snapshot->kept[i].events = data->kept_events[i];
+        memcpy(data->kept_events[i], kept->events, kept->n_events * sizeof **data->kept_events);
+        kept->events = data->kept_events[i];
         snapshot->n_kept = i + 1;
     }
 }

@@ -10,7 +10,7 @@ struct live_data {
     struct mls_op_label *ops;
     struct mls_step_stats *stats;
     struct mls_trend *trends;
-    struct mls_kept_event *kept_events[MLS_KEPT_MAX]; /* copies: the profile's own change while it collects */
+    struct mls_kept_event *kept_events[MLS_KEPT_MAX]; /* copies */
     size_t kept_capacity[MLS_KEPT_MAX];
 };
 
@@ -25,9 +25,9 @@ bool live_data_fill(struct live_data *data, const struct mls_loaded *loaded, str
 bool live_data_replay(struct live_data *data, const struct mls_recording *recording, const char *path,
                       struct mls_snapshot *snapshot);
 
-/* live_data_keep_predictions: copies what the profile keeps. */
-void live_data_keep_predictions(struct live_data *data, const struct mls_profile *profile,
-                                struct mls_snapshot *snapshot);
+/* live_data_keep_predictions: copies the predictions that the snapshot borrows from the profile, which will
+ * change while it collects and the snapshot stays. */
+void live_data_keep_predictions(struct live_data *data, struct mls_snapshot *snapshot);
 
 /* live_data_synthesize_predictions: in place of kept ones, made from the snapshot's fixed statistics. */
 void live_data_synthesize_predictions(struct live_data *data, struct mls_snapshot *snapshot);
