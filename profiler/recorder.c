@@ -3,6 +3,7 @@
 #include <stdalign.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "ring.h"
@@ -51,7 +52,7 @@ struct mls_recorder *mls_recorder_create(size_t n_events)
     if (!recorder)
         return NULL;
     *recorder = (struct mls_recorder){
-        .events = calloc(size, sizeof *recorder->events),
+        .events = reallocarray(NULL, size, sizeof *recorder->events),
         .n_events = size,
         .predictions = calloc(PREDICTIONS, sizeof *recorder->predictions),
     };
@@ -59,6 +60,8 @@ struct mls_recorder *mls_recorder_create(size_t n_events)
         mls_recorder_free(recorder);
         return NULL;
     }
+    memset(recorder->events, 0,
+           size * sizeof *recorder->events); /* page by page now, not between two operations */
     return recorder;
 }
 

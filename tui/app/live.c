@@ -1,5 +1,8 @@
 #include "app/live.h"
 
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -121,12 +124,17 @@ static void bury(struct mls_live *live, struct mls_engine *engine)
     mls_engine_free(engine); /* so many at once: this one is waited for */
 }
 
+/* What a model leaves between the blocks of its successor goes back to the system: a day of restarts is no
+ * larger than one. */
 static void reap(struct mls_live *live)
 {
     for (unsigned i = 0; i < DYING_MAX; i++)
         if (live->dying[i] && mls_engine_stopped(live->dying[i])) {
             mls_engine_free(live->dying[i]);
             live->dying[i] = NULL;
+#ifdef __GLIBC__
+            malloc_trim(0);
+#endif
         }
 }
 

@@ -126,6 +126,6 @@ void mls_signals_block_thread(void)
 void mls_signals_stop_process(void)
 {
     handle(SIGTSTP, SIG_DFL, 0);
-    kill(getpid(), SIGTSTP);
+    raise(SIGTSTP); /* to this thread: it has stopped, and gone on, before raise returns */
     handle(SIGTSTP, on_signal, SA_RESTART);
 }
