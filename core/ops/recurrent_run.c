@@ -14,6 +14,7 @@ struct recurrent {
     const struct mls_cell_kind *kind;
     size_t steps, batch, inputs, hidden, directions;
     bool reverse, sequence, reset_after;
+    bool together; /* both directions at once, each on one thread and in its own scratch */
     size_t rows;  /* of the weights: gates * hidden */
     size_t ahead; /* steps whose gates of inputs are computed together */
     size_t gates_elems, state_elems;
@@ -84,6 +85,7 @@ static struct recurrent recurrent_of(const struct mls_op_call *call, const struc
                                          mls_op_bool(call, (unsigned)kind->reset_after, false)};
     if (mls_op_text_is(call, (unsigned)kind->direction, "forward", "bidirectional"))
         r.directions = 2;
+    r.together = r.directions == 2 && mls_pool_threads(env->pool) > 1;
     r.rows = kind->gates * r.hidden;
     size_t step_bytes = r.batch * r.rows * sizeof(float);
     r.ahead = step_bytes && step_bytes < AHEAD_BYTES ? AHEAD_BYTES / step_bytes : 1;
@@ -91,7 +93,7 @@ static struct recurrent recurrent_of(const struct mls_op_call *call, const struc
     r.gates_elems = (r.batch * r.rows + 15) / 16 * 16;
     r.state_elems = (r.batch * r.hidden + 15) / 16 * 16;
     for (unsigned d = 0; d < r.directions; d++) {
-        uint32_t threads = mls_pool_threads(env->pool);
+        uint32_t threads = r.together ? 1 : mls_pool_threads(env->pool);
         struct mls_gemm gemms[2] = {input_gemm(call, &r, d, r.ahead), state_gemm(call, &r, d, 0, NULL)};
         size_t bytes = mls_gemm_scratch_bytes(env->kernels, &gemms[0], threads);
         r.gemm_bytes = bytes > r.gemm_bytes ? bytes : r.gemm_bytes;
@@ -106,11 +108,17 @@ static size_t vector_elems(const struct recurrent *r)
     return (r->rows + 3 * r->hidden + 15) / 16 * 16;
 }
 
+/* Of one direction. */
+static size_t direction_bytes(const struct recurrent *r)
+{
+    size_t elems = (r->ahead + 1) * r->gates_elems + 3 * r->state_elems + 3 * vector_elems(r);
+    return elems * sizeof(float) + r->gemm_bytes;
+}
+
 size_t mls_cell_scratch_bytes(const struct mls_op_call *call, const struct mls_op_env *env)
 {
     struct recurrent r = recurrent_of(call, env);
-    size_t elems = (r.ahead + 1) * r.gates_elems + 3 * r.state_elems + 3 * vector_elems(&r);
-    return elems * sizeof(float) + r.gemm_bytes;
+    return (r.together ? r.directions : 1) * direction_bytes(&r);
 }
 
 static void place_scratch(struct recurrent *r, void *scratch)
@@ -301,6 +309,25 @@ static void run_direction(const struct mls_op_call *call, const struct mls_op_en
         store_state(call, env, r, direction, r->c, 2, 0);
 }
 
+struct direction_job {
+    const struct mls_op_call *call;
+    const struct mls_op_env *env;
+    const struct recurrent *recurrent;
+    const struct functions *functions;
+};
+
+static void direction_task(void *context, size_t index, uint32_t thread)
+{
+    const struct direction_job *job = context;
+    struct recurrent r = *job->recurrent;
+    struct mls_op_env env = *job->env;
+    (void)thread;
+    if (r.together) /* this task is all of the direction */
+        env.pool = NULL;
+    place_scratch(&r, (uint8_t *)job->call->scratch + (r.together ? index * direction_bytes(&r) : 0));
+    run_direction(job->call, &env, &r, job->functions, (unsigned)index);
+}
+
 enum mls_status mls_cell_run(struct mls_op_call *call, struct mls_op_env *env)
 {
     if (!mls_type_elems(&mls_op_out(call, 1)->type))
@@ -313,9 +340,11 @@ enum mls_status mls_cell_run(struct mls_op_call *call, struct mls_op_env *env)
         .cell = mls_cell_activation_of(call, kind->cell_activation, "tanh"),
         .output = mls_cell_activation_of(call, kind->activation, "tanh"),
         .clip = kind->clip == MLS_CELL_NONE ? -1 : (float)mls_op_float(call, (unsigned)kind->clip, -1)};
-    place_scratch(&r, call->scratch);
-    for (unsigned d = 0; d < r.directions; d++)
-        run_direction(call, env, &r, &f, d);
+    struct direction_job job = {.call = call, .env = env, .recurrent = &r, .functions = &f};
+    if (r.together)
+        mls_pool_for(env->pool, r.directions, direction_task, &job);
+    for (unsigned d = 0; d < r.directions && !r.together; d++)
+        direction_task(&job, d, 0);
     call->kernel = mls_op_out(call, 0)->type.dtype == MLS_FP16 ? kind->kernel_fp16 : kind->kernel_fp32;
     return MLS_OK;
 }
