@@ -2,15 +2,19 @@
  * place.c: where each value lies in the arena. Values whose lives overlap must not overlap in memory; offline
  * this is dynamic storage allocation, which is NP-hard, and greedy orders come close (Pisarchyk and Lee,
  * "Efficient memory management for deep neural net inference", 2020). Several orders are tried and the
- * smallest result is kept.
+ * smallest result is kept; while it is above the lower bound, what stands highest is placed earlier.
  */
 #include "plan/plan.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/checked.h"
 
 enum { ARENA_ALIGN = 64 };
+
+/* Comparisons that looking for a smaller layout may take: some tens of milliseconds. */
+enum { ROUNDS_MAX = 256, COMPARISONS_MAX = 1 << 24 };
 
 struct record {
     uint32_t slot;
@@ -77,6 +81,18 @@ static uint64_t place_in_order(struct record *records, size_t n, struct record *
             peak = record->offset + record->size;
     }
     return peak;
+}
+
+/* Puts the record that ends highest first in the order. */
+static void promote_highest(struct record *records, size_t n)
+{
+    size_t highest = 0;
+    for (size_t i = 1; i < n; i++)
+        if (records[i].offset + records[i].size > records[highest].offset + records[highest].size)
+            highest = i;
+    struct record record = records[highest];
+    memmove(&records[1], &records[0], highest * sizeof *records);
+    records[0] = record;
 }
 
 static bool collect(const struct mls_plan *plan, struct record *records, size_t *ret_n)
@@ -155,6 +171,16 @@ static bool place_kept(struct mls_plan *plan)
     return true;
 }
 
+/* Places records in their order and keeps the result when it is the smallest so far; false when out of memory. */
+static bool try_order(struct mls_plan *plan, struct record *records, size_t n, struct record **placed)
+{
+    uint64_t peak = place_in_order(records, n, placed);
+    if (peak >= plan->memory.planned_peak_bytes)
+        return true;
+    plan->memory.planned_peak_bytes = peak;
+    return publish(plan, records, n);
+}
+
 bool plan_place(struct mls_plan *plan, bool quick)
 {
     static int (*const orders[])(const void *, const void *) = {by_size, by_area, by_first};
@@ -165,17 +191,21 @@ bool plan_place(struct mls_plan *plan, bool quick)
     plan->memory.planned_peak_bytes = UINT64_MAX;
     for (size_t i = 0; ok && i < n_orders; i++) {
         qsort(records, n, sizeof *records, orders[i]);
-        uint64_t peak = place_in_order(records, n, placed);
-        if (peak < plan->memory.planned_peak_bytes) {
-            plan->memory.planned_peak_bytes = peak;
-            ok = publish(plan, records, n);
-        }
+        ok = try_order(plan, records, n, placed);
+    }
+    if (ok)
+        count_live(plan);
+    size_t rounds = quick || !n ? 0 : COMPARISONS_MAX / (n * n);
+    for (size_t i = 0; ok && i < rounds && i < ROUNDS_MAX; i++) {
+        if (plan->memory.planned_peak_bytes <= plan->memory.lower_bound_bytes)
+            break;
+        promote_highest(records, n);
+        ok = try_order(plan, records, n, placed);
     }
     free(records);
     free(placed);
     if (!ok || !place_kept(plan))
         return false;
     plan->memory.arena_bytes = plan->memory.planned_peak_bytes;
-    count_live(plan);
     return true;
 }
