@@ -78,13 +78,24 @@ struct pack_job {
     bool *good;
 };
 
-static void matrix_task(void *context, size_t group, uint32_t thread)
+static void scales_task(void *context, size_t group, uint32_t thread)
 {
     const struct pack_job *job = context;
     const struct source *source = job->source;
+    job->good[group] = mls_dot16_pack_scales(source->weights + group * source->m * source->k, &job->matrices[group]);
+    (void)thread;
+}
+
+/* Some rows of one group's matrix. */
+static void panel_task(void *context, size_t index, uint32_t thread)
+{
+    const struct pack_job *job = context;
+    const struct source *source = job->source;
+    size_t n_panels = mls_dot16_rows(source->m) / MLS_DOT16_ROWS, group = index / n_panels;
     struct mls_dot16_matrix *matrix = &job->matrices[group];
     float *scratch = job->scratch + thread * 2 * mls_dot16_row_pairs(&matrix->cut);
-    job->good[group] = mls_dot16_pack(source->weights + group * source->m * source->k, scratch, matrix);
+    if (job->good[group])
+        mls_dot16_pack_panel(source->weights + group * source->m * source->k, index % n_panels, scratch, matrix);
 }
 
 /* One row tile of all fp32 products. */
@@ -118,7 +129,8 @@ static bool pack_matrices(struct mls_op_env *env, const struct mls_dot16_cut *cu
         if (!allocate_matrix(source->arena, &job->matrices[i]))
             return false;
     }
-    mls_pool_for(env->pool, source->groups, matrix_task, job);
+    mls_pool_for(env->pool, source->groups, scales_task, job);
+    mls_pool_for(env->pool, source->groups * (mls_dot16_rows(source->m) / MLS_DOT16_ROWS), panel_task, job);
     *ret_good = true;
     for (size_t i = 0; i < source->groups; i++)
         *ret_good = *ret_good && job->good[i];

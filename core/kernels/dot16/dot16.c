@@ -25,6 +25,39 @@ float mls_dot16_scale(float square, const struct mls_dot16_cut *cut)
     return (most < MLS_DOT16_MAX ? most : MLS_DOT16_MAX) / sqrtf(square); /* no value is above the sum */
 }
 
+enum { LANES = 8 };
+
+/* In several chains, which a compiler may make vectors of. */
+static float sum_of_squares(const float *values, size_t n)
+{
+    float sums[LANES] = {0}, sum = 0;
+    size_t i = 0;
+    for (; i + LANES <= n; i += LANES)
+        for (size_t l = 0; l < LANES; l++)
+            sums[l] += values[i + l] * values[i + l];
+    for (; i < n; i++)
+        sum += values[i] * values[i];
+    for (size_t l = 0; l < LANES; l++)
+        sum += sums[l];
+    return sum;
+}
+
+static float greatest_square(const float *values, size_t n)
+{
+    float most[LANES] = {0}, greatest = 0;
+    size_t i = 0;
+    for (; i + LANES <= n; i += LANES)
+        for (size_t l = 0; l < LANES; l++) {
+            float square = values[i + l] * values[i + l];
+            most[l] = square > most[l] ? square : most[l];
+        }
+    for (; i < n; i++)
+        greatest = values[i] * values[i] > greatest ? values[i] * values[i] : greatest;
+    for (size_t l = 0; l < LANES; l++)
+        greatest = most[l] > greatest ? most[l] : greatest;
+    return greatest;
+}
+
 /* Powers of two near the size of each channel's weights: what the input is multiplied by and they are divided
  * by. */
 static bool choose_plane_scales(const float *weights, struct mls_dot16_matrix *matrix)
@@ -32,10 +65,12 @@ static bool choose_plane_scales(const float *weights, struct mls_dot16_matrix *m
     size_t channels = matrix->cut.channels, elements = matrix->cut.elements;
     float *squares = matrix->plane_scales; /* sums of squares first, then what is made of them */
     memset(squares, 0, matrix->cut.n_blocks * matrix->cut.n_pairs * 2 * sizeof *squares);
-    for (size_t r = 0; r < matrix->m; r++)
+    for (size_t r = 0; r < matrix->m && elements == 1; r++, weights += channels)
         for (size_t c = 0; c < channels; c++)
-            for (size_t e = 0; e < elements; e++, weights++)
-                squares[c] += *weights * *weights;
+            squares[c] += weights[c] * weights[c];
+    for (size_t r = 0; r < matrix->m && elements > 1; r++)
+        for (size_t c = 0; c < channels; c++, weights += elements)
+            squares[c] += sum_of_squares(weights, elements);
     bool good = true;
     for (size_t c = 0; c < channels; c++) {
         int exponent;
@@ -54,12 +89,9 @@ static float scale_of_row(const float *row, const struct mls_dot16_cut *cut)
     float greatest = 0, longest = 0;
     for (size_t b = 0; b < cut->n_blocks; b++, row += block)
         for (size_t g = 0; g < block; g += group) {
-            float sum = 0;
-            for (size_t i = g; i < block && i < g + group; i++) {
-                float square = row[i] * row[i];
-                greatest = square > greatest ? square : greatest;
-                sum += square;
-            }
+            size_t n = block - g < group ? block - g : group;
+            float sum = sum_of_squares(row + g, n), square = greatest_square(row + g, n);
+            greatest = square > greatest ? square : greatest;
             longest = sum > longest ? sum : longest;
         }
     if (!(greatest > 0))
@@ -83,7 +115,9 @@ static void pack_row(const float *weights, size_t r, float *values, struct mls_d
 {
     const struct mls_dot16_cut *cut = &matrix->cut;
     size_t block = 2 * cut->n_pairs, n_pairs = mls_dot16_row_pairs(cut);
-    for (size_t c = 0; c < cut->channels; c++) {
+    for (size_t c = 0; c < cut->channels && cut->elements == 1; c++) /* channels follow each other there too */
+        values[c] = matrix->plane_scales[c] > 0 ? weights[c] / matrix->plane_scales[c] : 0;
+    for (size_t c = 0; c < cut->channels && cut->elements > 1; c++) {
         float scale = matrix->plane_scales[c], inverse = scale > 0 ? 1 / scale : 0;
         float *to = values + c / block * block * cut->elements + c % block;
         for (size_t e = 0; e < cut->elements; e++)
@@ -99,15 +133,29 @@ static void pack_row(const float *weights, size_t r, float *values, struct mls_d
     matrix->row_scales[r] = scale > 0 ? 1 / scale : 0;
 }
 
+bool mls_dot16_pack_scales(const float *weights, struct mls_dot16_matrix *ret)
+{
+    return choose_plane_scales(weights, ret);
+}
+
+void mls_dot16_pack_panel(const float *weights, size_t panel, float *scratch, struct mls_dot16_matrix *ret)
+{
+    size_t n_pairs = mls_dot16_row_pairs(&ret->cut), first = panel * MLS_DOT16_ROWS, end = first + MLS_DOT16_ROWS;
+    memset(scratch, 0, 2 * n_pairs * sizeof *scratch);
+    if (end > ret->m) { /* rows that do not exist */
+        end = ret->m;
+        memset(ret->panels + first * n_pairs * 2, 0, MLS_DOT16_ROWS * n_pairs * 2 * sizeof *ret->panels);
+        memset(ret->row_scales + first, 0, MLS_DOT16_ROWS * sizeof *ret->row_scales);
+    }
+    for (size_t r = first; r < end; r++)
+        pack_row(weights + r * ret->cut.channels * ret->cut.elements, r, scratch, ret);
+}
+
 bool mls_dot16_pack(const float *weights, float *scratch, struct mls_dot16_matrix *ret)
 {
-    size_t n_pairs = mls_dot16_row_pairs(&ret->cut), rows = mls_dot16_rows(ret->m);
-    if (!choose_plane_scales(weights, ret))
+    if (!mls_dot16_pack_scales(weights, ret))
         return false;
-    memset(scratch, 0, 2 * n_pairs * sizeof *scratch);
-    memset(ret->panels, 0, rows * n_pairs * 2 * sizeof *ret->panels);
-    memset(ret->row_scales, 0, rows * sizeof *ret->row_scales);
-    for (size_t r = 0; r < ret->m; r++)
-        pack_row(weights + r * ret->cut.channels * ret->cut.elements, r, scratch, ret);
+    for (size_t panel = 0; panel < mls_dot16_rows(ret->m) / MLS_DOT16_ROWS; panel++)
+        mls_dot16_pack_panel(weights, panel, scratch, ret);
     return true;
 }

@@ -136,3 +136,8 @@ static inline size_t mls_dot16_rows(size_t m)
  * sums might overflow: then the product cannot be made of integers.
  */
 bool mls_dot16_pack(const float *weights, float *scratch, struct mls_dot16_matrix *ret);
+
+/* mls_dot16_pack_scales, then mls_dot16_pack_panel for each MLS_DOT16_ROWS of mls_dot16_rows(m), in any order: the same, for
+ * several threads. */
+bool mls_dot16_pack_scales(const float *weights, struct mls_dot16_matrix *ret);
+void mls_dot16_pack_panel(const float *weights, size_t panel, float *scratch, struct mls_dot16_matrix *ret);
