@@ -243,6 +243,16 @@ static enum mls_status run_split(struct mls_op_call *call, struct mls_op_env *en
 
 enum { TILE_X, TILE_REPS };
 
+/*
+ * MIL wants at least one repetition of a dimension, but programs that coremltools converts compute fewer at run
+ * time. An expand that keeps a size (-1) divides -1 by it: -1, or 0 where the size is not 1, means one. An
+ * expand of a size of 1 to an empty tensor gives 0 and means none.
+ */
+static int64_t repetitions(int64_t reps, int64_t size)
+{
+    return reps < 0 || (reps == 0 && size != 1) ? 1 : reps;
+}
+
 static enum mls_status infer_tile(const struct mls_op_call *call, struct mls_error *reterr)
 {
     const struct mls_type *x = &mls_op_in(call, TILE_X)->type;
@@ -261,10 +271,7 @@ static enum mls_status infer_tile(const struct mls_op_call *call, struct mls_err
             type.dims[i] = MLS_DIM_UNKNOWN;
             continue;
         }
-        /* MIL wants at least 1. An expand that keeps a size (-1) divides it by the size, which gives less and
-         * means 1. */
-        if (reps[i] < 1)
-            reps[i] = 1;
+        reps[i] = repetitions(reps[i], x->dims[i]);
         if (x->dims[i] >= 0 && !mls_mul_i64(x->dims[i], reps[i], &type.dims[i]))
             return mls_op_fail(call, reterr, MLS_ERR_OP_SHAPE, "the result is too large");
     }

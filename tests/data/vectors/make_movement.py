@@ -286,7 +286,9 @@ def later_definitions():
          ends=[np.array(2)], end_masks=[np.array(0)])
     Case("reverse", 7, [("int8", np.flip(x, 1))], {"x": "int8"}, x=x, axes=[1])
     Case("slice_by_size", 7, [("int16", x[1:3, 2:])], {"x": "int16", "begin": "int16"}, x=x, begin=[1, 2], size=[2, -1])
-    Case("tile", 5, [("int32", np.tile(x, (2, 1)))], {"x": "int32"}, x=x, reps=[2, 0])  # less than one repetition is one
+    # An expand that keeps a size of 5, then one that makes none of a size of 1.
+    Case("tile", 5, [("int32", np.tile(x, (2, 1)))], {"x": "int32"}, x=x, reps=[2, 0])
+    Case("tile", 5, [("int32", np.tile(x[:, :1], (2, 0)))], {"x": "int32"}, x=x[:, :1], reps=[2, 0])
     windows = np.lib.stride_tricks.sliding_window_view(x, 3, 1)
     Case("sliding_windows", 7, [("uint16", abs(windows))], {"x": "uint16"}, x=abs(x), axis=1, size=3)
 
