@@ -10,6 +10,7 @@
 
 #include "base/fp16.h"
 
+#define V_FUSED /* v_madd rounds once */
 #define V_BYTES 32
 #define V_ISA avx2
 enum { V_LANES = 8 };

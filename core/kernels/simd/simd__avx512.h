@@ -10,6 +10,7 @@
 
 #include "base/fp16.h"
 
+#define V_FUSED /* v_madd rounds once */
 #define V_BYTES 64
 #if !defined(V_ISA) /* sets that add instructions to this one name themselves */
 #define V_ISA avx512

@@ -10,6 +10,7 @@
 
 #include "base/fp16.h"
 
+#define V_FUSED /* v_madd rounds once */
 #define V_BYTES 16
 #define V_ISA neon
 enum { V_LANES = 4 };

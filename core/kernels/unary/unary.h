@@ -6,8 +6,7 @@
 
 /*
  * One row a function: id, name. x is the element; alpha and beta are of the call. Maxima and minima let NaN
- * through, as NumPy's do. fp16 is computed in fp32 and rounded once; gelu, sigmoid and silu to at most 0.52
- * units of fp16's last place.
+ * through, as NumPy's do. fp16 results are those of fp32, rounded once.
  */
 #define MLS_UNARY_LIST(X)                                                      \
     X(ABS, abs)                                                                \

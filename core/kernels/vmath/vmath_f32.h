@@ -23,20 +23,25 @@ static inline vf v_expm1_reduced(vf r)
 }
 
 /* e^(x + low) = (1 + result) * 2^n, |result| < 1/2; |low| small beside x, but not beside the result's
- * spacing. */
-static inline vf v_exp_parts(vf x, vf low, vf *ret_n)
+ * spacing. x as v_exp_parts bounds it. */
+static inline vf v_exp_bounded(vf x, vf low, vf *ret_n)
 {
-    x = v_at_least(v_at_most(x, 89), -126); /* infinite from 88.73 on, 0 below -103.97 */
-    vf n = v_round(x * 0x1.715476p+0f);     /* 1 / ln 2 */
+    vf n = v_round(x * 0x1.715476p+0f); /* 1 / ln 2 */
     vf r = v_madd(n, v_set(-0x1.62e0p-1f), x);
     r = v_madd(n, v_set(-0x1.0bfbe8p-15f), r) + low;
     *ret_n = n;
     return v_expm1_reduced(r);
 }
 
+static inline vf v_exp_parts(vf x, vf low, vf *ret_n)
+{
+    x = v_at_least(v_at_most(x, 89), -126); /* infinite from 88.73 on, 0 below -103.97 */
+    return v_exp_bounded(x, low, ret_n);
+}
+
 static inline vf v_exp(vf x)
 {
-    vf n, rest = v_exp_parts(x, v_set(0), &n);
+    vf n, rest = v_exp_parts(x, v_set(-0.0f), &n); /* -0 adds nothing to any number */
     return v_scale(1.0f + rest, n);
 }
 
@@ -97,7 +102,7 @@ static inline vf v_silu(vf x)
     vf bounded = v_select(x < -126.0f, v_set(-126), x); /* the result is 0 long before */
     vf product = bounded * high;
     vf rest = v_madd(bounded, low, v_product_error(bounded, high, product));
-    vf result = v_select(x > 32.0f, x, v_scale(product + rest, n));
+    vf result = v_select((x > 32.0f) | (x == 0.0f), x, v_scale(product + rest, n));
     return v_nan_at_minus_infinity(x, result);
 }
 
@@ -129,26 +134,52 @@ static inline vf v_erf(vf x)
     return v_select(t < 1.0f, v_madd(x, v_poly(x * x, c, 8), x), v_copysign(large, x));
 }
 
-/* ---- The same for results that are rounded to fp16: relative errors below 5e-6 ---- */
+/*
+ * ---- The same for fp16 arguments and results ----
+ *
+ * Quicker, and for each of fp16's numbers the result of the functions above, rounded once: unary_test.c tries
+ * them all. A result lies as near as 2^-24 of itself to the middle between two fp16 numbers, so where an
+ * operation here is exact, or which way it rounds, is part of that. With fused multiply-add only.
+ */
+
+/* 1 + e^x = result + *ret_low; never infinite, but 1 + e^88 from there on. */
+static inline vf v_one_plus_exp(vf x, vf *ret_low)
+{
+    vf n, rest = v_exp_bounded(v_at_least(v_at_most(x, 88), -126), v_set(-0.0f), &n);
+    vf power = v_scale(v_set(1), n), one = 1.0f + power, sum = v_madd(power, rest, one);
+    *ret_low = v_madd(power, rest, one - sum);
+    return sum;
+}
 
 static inline vf v_sigmoid_half(vf x)
 {
-    return 1.0f / (1.0f + v_exp(-x));
+    vf low, sum = v_one_plus_exp(-x, &low), quotient = 1.0f / sum;
+    return v_madd(quotient * low, -quotient, quotient);
 }
 
 static inline vf v_silu_half(vf x)
 {
-    return x / (1.0f + v_exp(-x));
+    vf low, sum = v_one_plus_exp(-x, &low);
+    return v_nan_at_minus_infinity(x, x * (1.0f / sum));
 }
 
-/* The normal distribution's tail is 2^p(t), p a polynomial; from -5.7 on the result is 0 in fp16. */
+/* 2^f for |f| <= 1/2. */
+static inline vf v_exp2_reduced(vf f)
+{
+    /* exp2_f32: (2^f - 1) / f, |error| 7.8e-9 */
+    static const float c[] = {0.693147188f,   0.240226508f,   0.0555035711f,
+                              0.00961808256f, 0.00133908634f, 0.000154531629f};
+    return v_madd(f, v_poly(f, c, 6), v_set(1));
+}
+
+/* max(x, 0) - |x| Q(|x|), where the normal distribution's tail Q(t) is 2^p(t) / 2; from -5.7 on it is 0 in fp16. */
 static inline vf v_gelu_half(vf x)
 {
-    /* half_tail_f32: log2 Q(t), |error| 4.8e-6 */
-    static const float c[] = {-0.999995295f,  -1.15125106f,     -0.458464348f,  -0.0539601256f,
-                              0.00850792244f, -0.000930533542f, 6.15994547e-5f, -1.83487141e-6f};
-    vf power = v_poly(v_at_most(v_abs(x), 6), c, 8), n = v_round(power);
-    vf tail = v_scale(1.0f + v_expm1_reduced((power - n) * 0x1.62e430p-1f), n);
-    vf value = v_at_least(x, -6) * v_select(x < 0.0f, tail, 1.0f - tail);
-    return v_nan_at_minus_infinity(x, value);
+    /* log2(2 Q(t)) / t by fit_half_gelu.py: right for each argument of fp16 */
+    static const float c[] = {-1.15110826f,     -0.459151953f,    -0.0527487062f,   0.00749112433f,
+                              -0.000476959627f, -4.87083744e-05f, 1.19571978e-05f, -6.92896037e-07f};
+    vf t = v_at_most(v_abs(x), 6);
+    vf power = t * v_poly(t, c, 8), n = v_round(power);
+    vf tail = v_scale(v_exp2_reduced(power - n), n);
+    return v_nan_at_minus_infinity(x, v_madd(t * -0.5f, tail, v_at_least(x, 0)));
 }
