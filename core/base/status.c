@@ -112,3 +112,17 @@ void mls_error_operation(struct mls_error *error, const char *function, const ch
     if (operation)
         set_name(error->operation, operation);
 }
+
+void mls_error_within(struct mls_error *error, const char *function, const char *type, const char *operation)
+{
+    if (!error)
+        return;
+    mls_error_operation(error, function, operation);
+    size_t length = strlen(error->text);
+    char *end = error->text + length;
+    if (operation[0])
+        snprintf(end, sizeof error->text - length, " (%s '%s' of function '%s')", type, operation, function);
+    else
+        snprintf(end, sizeof error->text - length, " (function '%s')", function);
+    mls_text_clean(error->text);
+}

@@ -259,6 +259,7 @@ static enum mls_status read_parts(struct mil_reader *reader, struct place place,
     op->type = program_op_type(type);
     op->name = parts->n_outputs ? parts->outputs[0].name : op->type;
     reader->program.operation = op->name;
+    reader->program.op_type = op->type;
     if (!op->type[0])
         return mil_wrong(&reader->lexer, "an operation's type before this", reader->reterr);
     status = read_arguments(reader, parts);
@@ -306,7 +307,7 @@ static bool begins_call(const struct mil_reader *reader)
 
 static enum mls_status read_op(struct mil_reader *reader, struct place place, mls_op_id *ret_id)
 {
-    const char *outer = reader->program.operation;
+    const char *outer = reader->program.operation, *outer_type = reader->program.op_type;
     struct mls_op op = {.function = place.function, .block = place.block};
     struct parts parts = {0};
     enum mls_status status = ir_op_reserve(reader->program.builder, ret_id, reader->reterr);
@@ -321,8 +322,10 @@ static enum mls_status read_op(struct mil_reader *reader, struct place place, ml
     if (!status)
         status = finish_op(reader, *ret_id, &parts, &op);
     parts_done(&parts);
-    if (!status)
+    if (!status) {
         reader->program.operation = outer;
+        reader->program.op_type = outer_type;
+    }
     return status;
 }
 
@@ -530,7 +533,7 @@ enum mls_status mil_read_program(struct mil_reader *reader, const char *const *n
     for (size_t i = 0; i < n && !status; i++) {
         status = read_function(reader, order[i].source, (mls_function_id){(uint32_t)i}, &functions[i]);
         if (status)
-            mls_error_operation(reader->reterr, reader->program.function, reader->program.operation);
+            program_error_place(&reader->program, reader->reterr);
     }
     return status ? status
                   : ir_finish(reader->program.builder, functions, (uint32_t)n, ret_program, reader->reterr);

@@ -108,7 +108,7 @@ static enum mls_status announce_weights(const struct mls_model *model, const str
     for (const struct spec_blob *blob = blobs->first; blob; blob = blob->next) {
         enum mls_status status = open_weights(model->package, blob->reference, &file, reterr);
         if (status) {
-            mls_error_operation(reterr, blob->function, blob->operation);
+            mls_error_within(reterr, blob->function, blob->op_type, blob->operation);
             return status;
         }
         announce_record(file.bytes, blob->offset);
@@ -132,7 +132,7 @@ static enum mls_status attach_weights(struct mls_model *model, const struct spec
             status = blob_read(file.bytes, file.path, blob->offset, &blob->type, model->arena, blob->constant,
                                reterr);
         if (status) {
-            mls_error_operation(reterr, blob->function, blob->operation);
+            mls_error_within(reterr, blob->function, blob->op_type, blob->operation);
             return status;
         }
         blob->constant->blob_reference = blob->reference;

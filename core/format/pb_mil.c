@@ -172,7 +172,7 @@ static enum mls_status attach_constant(struct program_reader *reader, const Pb__
 static enum mls_status read_op(struct program_reader *reader, const Pb__Operation *message, struct place place,
                                mls_op_id *ret_id, struct mls_error *reterr)
 {
-    const char *outer = reader->operation;
+    const char *outer = reader->operation, *outer_type = reader->op_type;
     struct mls_op op = {.type = pb_text(reader->arena, program_op_type(message->type)),
                         .name = read_op_name(reader, message),
                         .function = place.function,
@@ -183,6 +183,7 @@ static enum mls_status read_op(struct program_reader *reader, const Pb__Operatio
     if (!op.type || !op.name || !blocks)
         return program_no_memory(reterr);
     reader->operation = op.name;
+    reader->op_type = op.type;
     if (!op.type[0])
         return mls_fail(reterr, MLS_ERR_PROGRAM_INVALID, "cannot read the program: an operation has no type");
     enum mls_status status = ir_op_reserve(reader->builder, ret_id, reterr);
@@ -199,6 +200,7 @@ static enum mls_status read_op(struct program_reader *reader, const Pb__Operatio
     op.blocks = blocks;
     ir_op_set(reader->builder, *ret_id, &op);
     reader->operation = outer;
+    reader->op_type = outer_type;
     return MLS_OK;
 }
 
@@ -342,7 +344,7 @@ enum mls_status pb_read_one_function(struct program_reader *reader, const Pb__Pr
             continue;
         enum mls_status status = read_function(reader, message->functions[i], id, ret_function, reterr);
         if (status)
-            mls_error_operation(reterr, reader->function, reader->operation);
+            program_error_place(reader, reterr);
         return status;
     }
     return mls_fail(reterr, MLS_ERR_INTERFACE_MISMATCH, "cannot read the program: it has no function '%s'", name);
@@ -363,7 +365,7 @@ enum mls_status pb_read_program(struct program_reader *reader, const Pb__Program
     for (size_t i = 0; i < message->n_functions; i++) {
         status = read_function(reader, order[i].source, (mls_function_id){(uint32_t)i}, &functions[i], reterr);
         if (status) {
-            mls_error_operation(reterr, reader->function, reader->operation);
+            program_error_place(reader, reterr);
             return status;
         }
     }

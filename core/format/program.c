@@ -7,8 +7,14 @@ void program_begin(struct program_reader *reader)
 {
     reader->function = "";
     reader->operation = "";
+    reader->op_type = "";
     reader->blobs = (struct spec_blobs){0};
     reader->blobs_end = &reader->blobs.first;
+}
+
+void program_error_place(const struct program_reader *reader, struct mls_error *error)
+{
+    mls_error_within(error, reader->function, reader->op_type, reader->operation);
 }
 
 enum mls_status program_no_memory(struct mls_error *reterr)
@@ -63,7 +69,8 @@ enum mls_status program_defer_blob(struct program_reader *reader, const struct m
                                .reference = reference,
                                .offset = offset,
                                .function = reader->function,
-                               .operation = reader->operation};
+                               .operation = reader->operation,
+                               .op_type = reader->op_type};
     *reader->blobs_end = blob;
     reader->blobs_end = &blob->next;
     reader->blobs.n++;

@@ -11,12 +11,16 @@ struct program_reader {
     struct ir_builder *builder;
     const char *function;  /* being read */
     const char *operation; /* being read, or "" */
+    const char *op_type;   /* its type */
     struct spec_blobs blobs;
     struct spec_blob **blobs_end; /* program_begin sets it */
 };
 
 /* program_begin: nothing is being read yet, and nothing lies in weight files. */
 void program_begin(struct program_reader *reader);
+
+/* program_error_place: adds to an error what was being read. */
+void program_error_place(const struct program_reader *reader, struct mls_error *error);
 
 /* program_no_memory: the model's arena did not give. */
 enum mls_status program_no_memory(struct mls_error *reterr);

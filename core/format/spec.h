@@ -24,6 +24,7 @@ struct spec_blob {
     uint64_t offset;       /* of the record */
     const char *function;
     const char *operation;
+    const char *op_type;
     struct spec_blob *next; /* in order of the program */
 };
 

@@ -151,3 +151,7 @@ void mls_error_at(struct mls_error *error, const char *file, int64_t byte_offset
 
 /* mls_error_operation: sets function and operation (NULL leaves each as it is). */
 void mls_error_operation(struct mls_error *error, const char *function, const char *operation);
+
+/* mls_error_within: sets both and ends the text with them: " (relu 'relu1' of function 'main')". An empty operation: only
+ * the function is known. */
+void mls_error_within(struct mls_error *error, const char *function, const char *type, const char *operation);

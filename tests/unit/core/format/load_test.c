@@ -152,6 +152,7 @@ static void an_error_names_the_operation(void **state)
     assert_string_equal(error.operation, "y");
     assert_string_equal(error.function, "main");
     assert_string_equal(error.file, "model.mlmodel");
+    assert_non_null(strstr(error.text, "(relu 'y' of function 'main')"));
 }
 
 static void an_argument_is_given_once(void **state)
