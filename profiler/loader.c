@@ -9,6 +9,7 @@
 
 #include "core/clock.h"
 #include "core/feature.h"
+#include "profiler/sweep.h"
 #include "sandbox.h"
 
 struct mls_loader {
@@ -277,6 +278,50 @@ enum mls_status mls_loader_another_run(const struct mls_loader *loader, struct m
     return status;
 }
 
+static bool on_compressing(void *user, uint64_t done, uint64_t total)
+{
+    struct mls_loader *loader = user;
+    atomic_store_explicit(&loader->done, done, memory_order_relaxed);
+    atomic_store_explicit(&loader->total, total, memory_order_relaxed);
+    return !atomic_load_explicit(&loader->cancelled, memory_order_relaxed);
+}
+
+/* A compressed copy, in memory, takes the place of what was opened. Choices by measured sensitivity need the
+ * plain model ready to run. */
+static enum mls_status compress(struct mls_loader *loader, const struct mls_progress *progress,
+                                struct mls_error *reterr)
+{
+    const struct mls_loader_options *options = &loader->options;
+    struct mls_loaded *loaded = &loader->loaded;
+    enum mls_status status = MLS_OK;
+    if (options->compress && options->compress->mixed) {
+        status = make_plan(loader, progress, reterr);
+        if (!status)
+            status = mls_loader_another_run(loader, &loaded->run, reterr);
+    }
+    const struct mls_compress_progress listener = {loader, on_compressing};
+    struct mls_package *package = NULL;
+    begin_phase(loader, MLS_STAGE_COMPRESS);
+    if (!status)
+        status =
+            mls_sweep_package(loaded, options->compress, options->compress_rules, options->n_compress_rules,
+                              options->random_seed, &listener, &package, reterr);
+    if (status)
+        return status;
+    mls_run_free(loaded->run);
+    mls_session_free(loaded->session);
+    mls_model_free(loaded->model);
+    mls_package_release(loaded->package);
+    free(loader->shapes);
+    loader->shapes = NULL;
+    loaded->run = NULL;
+    loaded->session = NULL;
+    loaded->plan = NULL;
+    loaded->model = NULL;
+    loaded->package = package;
+    return load_model(loader, progress, reterr);
+}
+
 static enum mls_status load(struct mls_loader *loader, struct mls_error *reterr)
 {
     loader->progress = (struct mls_progress){.user = loader, .at = on_progress};
@@ -284,7 +329,10 @@ static enum mls_status load(struct mls_loader *loader, struct mls_error *reterr)
     enum mls_status status = open_package(loader, progress, reterr);
     if (status || loader->options.goal == MLS_LOAD_PACKAGE)
         return status;
+    loader->loaded.sealed = mls_package_info(loader->loaded.package)->sealed;
     status = load_model(loader, progress, reterr);
+    if (!status && (loader->options.compress || loader->options.n_compress_rules))
+        status = compress(loader, progress, reterr);
     if (status || loader->options.goal == MLS_LOAD_MODEL)
         return status;
     status = make_plan(loader, progress, reterr);

@@ -332,6 +332,34 @@ static enum mls_status apply(struct mixing *mixing, struct mls_mixed *mixed, str
     return status;
 }
 
+static int most_sensitive_first(const void *a, const void *b)
+{
+    double x = ((const struct mls_sensitivity *)a)->outputs_snr_db,
+           y = ((const struct mls_sensitivity *)b)->outputs_snr_db;
+    return (x > y) - (x < y);
+}
+
+static enum mls_status tell_sensitivities(const struct mixing *mixing, struct mls_mixed *mixed,
+                                          struct mls_error *reterr)
+{
+    mixed->sensitivities = calloc(mixing->n + 1, sizeof *mixed->sensitivities);
+    if (!mixed->sensitivities)
+        return no_memory(reterr);
+    for (size_t i = 0; i < mixing->n; i++) {
+        const struct candidate *candidate = &mixing->candidates[mixing->by_size[i]];
+        double noise = noise_of(candidate, PROBE);
+        mixed->sensitivities[mixed->n_sensitivities++] =
+            (struct mls_sensitivity){.name = candidate->weight->op_name,
+                                     .type = candidate->weight->op_type,
+                                     .from_bytes = candidate->options[0].bytes,
+                                     .outputs_snr_db = noise > 0 ? -10 * log10(noise) : (double)INFINITY,
+                                     .measured = i < PROBED_MAX,
+                                     .nbits = candidate->chosen ? setting_of(candidate->chosen).nbits : 0};
+    }
+    qsort(mixed->sensitivities, mixed->n_sensitivities, sizeof *mixed->sensitivities, most_sensitive_first);
+    return MLS_OK;
+}
+
 /* The specification and the records' heads change with the choice: what was missed is taken off the budget.
  */
 static enum mls_status fit_size(struct mixing *mixing, struct mls_mixed *mixed, struct mls_error *reterr)
@@ -400,6 +428,8 @@ enum mls_status mls_mixed_choose(const struct mls_loaded *loaded, const struct m
         status =
             options->target_bytes ? fit_size(&mixing, &mixed, reterr) : fit_quality(&mixing, &mixed, reterr);
     }
+    if (!status)
+        status = tell_sensitivities(&mixing, &mixed, reterr);
     for (unsigned c = 0; c < N_CHOICES; c++)
         mls_compressed_free(mixing.compressed[c]);
     free(mixing.candidates);
@@ -415,5 +445,6 @@ void mls_mixed_done(struct mls_mixed *mixed)
 {
     mls_compressed_free(mixed->compressed);
     free(mixed->rules);
+    free(mixed->sensitivities);
     *mixed = (struct mls_mixed){0};
 }

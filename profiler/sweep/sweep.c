@@ -276,6 +276,9 @@ static enum mls_status try_mixed(struct sweeping *sweeping, struct mls_sweep_res
     uint64_t begin = mls_clock_ns();
     enum mls_status status = mls_mixed_choose(sweeping->loaded, sweeping->trial, &options, &mixed, reterr);
     result->compress_ns = mls_clock_ns() - begin;
+    const struct mls_sweep_listener *listener = sweeping->options->listener;
+    if (!status && listener && listener->sensitive)
+        listener->sensitive(listener->user, mixed.sensitivities, mixed.n_sensitivities);
     if (!status) {
         note_figures(mixed.compressed, result);
         status = try_package(sweeping, mixed.compressed->package, result, reterr);

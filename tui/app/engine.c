@@ -7,6 +7,7 @@
 
 #include "app/attributes.h"
 #include "core/clock.h"
+#include "profiler/sweep.h"
 #include "term/signals.h"
 
 /* A tiny model makes a million events a second: the ring holds what comes between two looks. */
@@ -43,9 +44,12 @@ struct mls_engine {
     struct mls_roofline roofline;
     struct mls_memory_use loaded_memory; /* of the process, once the model was loaded */
     struct mls_loader_options options;   /* of the loader */
-    struct mls_survey *survey;           /* written before examined is SURVEYED */
-    _Atomic(struct mls_twins *) twins;   /* made before the thread that walks them, if there is any */
-    struct mls_walk *walk;               /* written before examined is WALKED */
+    struct mls_sweep_setting compress;   /* of the options */
+    struct mls_sweep_setting compressions[MLS_SETTINGS_NAMES];
+    struct mls_compress_rule rules[MLS_SETTINGS_NAMES];
+    struct mls_survey *survey;         /* written before examined is SURVEYED */
+    _Atomic(struct mls_twins *) twins; /* made before the thread that walks them, if there is any */
+    struct mls_walk *walk;             /* written before examined is WALKED */
     pthread_t examiner;
     bool examiner_started;
     _Atomic(enum mls_examined) examined;
@@ -194,9 +198,8 @@ static void run_model(struct mls_engine *engine, const struct mls_loaded *loaded
         mls_attributes_make(loaded->model, loaded->plan, engine->arena, &engine->n_attributes);
     engine->n_attributes = engine->attributes ? engine->n_attributes : 0;
     if (engine->examines)
-        engine->roofline =
-            mls_roofline_get(mls_session_isa(loaded->session), mls_session_threads(loaded->session),
-                             !mls_package_info(loaded->package)->sealed);
+        engine->roofline = mls_roofline_get(mls_session_isa(loaded->session),
+                                            mls_session_threads(loaded->session), !loaded->sealed);
     uint64_t begin_ns = mls_clock_ns();
     bool ok = !is_stopping(engine) && predict(first, false);
     mls_loader_first_run(engine->loader, mls_clock_ns() - begin_ns);
@@ -231,6 +234,23 @@ static void *work(void *argument)
 /* ---- Seen from the screen
  * --------------------------------------------------------------------------------------- */
 
+/* What the settings say about weights; labels were checked when they were set. */
+static void choose_compression(struct mls_engine *engine, struct mls_loader_options *options)
+{
+    const struct mls_settings *settings = &engine->settings;
+    if (settings->compress[0] && mls_sweep_find(settings->compress, &engine->compress))
+        options->compress = &engine->compress;
+    for (size_t i = 0; i < settings->n_compressions; i++) {
+        if (!mls_sweep_find(settings->compressions[i].label, &engine->compressions[i]))
+            continue;
+        engine->rules[options->n_compress_rules++] =
+            (struct mls_compress_rule){.scope = MLS_SCOPE_OP_NAME,
+                                       .key = settings->compressions[i].name,
+                                       .setting = engine->compressions[i].passes[0]};
+    }
+    options->compress_rules = engine->rules;
+}
+
 static bool make_loader(struct mls_engine *engine, const struct mls_loader_options *base)
 {
     const struct mls_settings *settings = &engine->settings;
@@ -261,6 +281,7 @@ static bool make_loader(struct mls_engine *engine, const struct mls_loader_optio
     options.precision = settings->precision;
     options.no_fusion = settings->no_fusion;
     options.random_seed = settings->random_seed;
+    choose_compression(engine, &options);
     engine->options = options;
     engine->loader = shapes && inputs && !engine->path == !base->path ? mls_loader_create(&options) : NULL;
     return engine->loader != NULL;

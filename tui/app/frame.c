@@ -12,7 +12,9 @@ enum {
     PANE_COLUMNS = 80, /* below this size side panes go */
     PANE_ROWS = 20,
     BESIDE_COLUMNS = 140,
-    LIST_LINES_MIN = 5
+    LIST_LINES_MIN = 5,
+    OPENS_ROWS =
+        MLS_IN_SETUP | MLS_IN_MODELS | MLS_IN_COMPRESSION /* Enter does more there than show a detail */
 };
 
 /* ---- Title and tabs
@@ -56,8 +58,10 @@ static void draw_title(struct mls_state *state, struct mls_grid *grid)
     const struct mls_snapshot *snapshot = state->snapshot;
     const struct mls_view *view = mls_state_view(state);
     char path[512], right[160];
-    size_t used = (size_t)snprintf(path, sizeof path, " mlscope ▸ %.128s%s%s", model_name(snapshot->path),
-                                   snapshot->path ? " ▸ " : "", view->ops->title);
+    const char *compress = snapshot->recording ? "" : state->settings.compress;
+    size_t used = (size_t)snprintf(path, sizeof path, " mlscope ▸ %.128s%s%s%s%s%s",
+                                   model_name(snapshot->path), *compress ? " (" : "", compress,
+                                   *compress ? ")" : "", snapshot->path ? " ▸ " : "", view->ops->title);
     mls_op_id op;
     if (used < sizeof path && view->ops->op && view->list.n_order && view->detail &&
         view->ops->op(view, view->list.selected_row, &op))
@@ -172,11 +176,13 @@ static void draw_hints(struct mls_state *state, struct mls_grid *grid, int y)
         char keys[64];
         if (!*info->hint || !(info->where & where))
             continue;
-        if (i == MLS_REQUEST_OPEN && !view->ops->detail && !(where & MLS_IN_SETUP))
+        if (i == MLS_REQUEST_OPEN && !view->ops->detail && !(where & OPENS_ROWS))
             continue;
         mls_keymap_keys(&state->keymap, (enum mls_request)i, keys, sizeof keys);
         keys[strcspn(keys, " ")] = '\0';
-        const char *hint = i == MLS_REQUEST_CLOSE && pane ? "close" : info->hint;
+        const char *hint = i == MLS_REQUEST_CLOSE && pane                  ? "close"
+                           : i == MLS_REQUEST_OPEN && (where & OPENS_ROWS) ? "open"
+                                                                           : info->hint;
         int columns = (int)(mls_text_columns(keys) + 1 + mls_text_columns(hint));
         if (x + columns + 1 > grid->columns)
             break;

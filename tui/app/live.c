@@ -138,11 +138,14 @@ static void reap(struct mls_live *live)
         }
 }
 
-/* Whatever stood behind the screen goes; the engine ends on its own time. */
-static void leave(struct mls_live *live)
+/* Whatever stood behind the screen goes; the engine ends on its own time. A sweep is about the model as it is
+ * in the file. */
+static void leave(struct mls_live *live, bool other_model)
 {
-    mls_sweeper_free(live->sweeper);
-    live->sweeper = NULL;
+    if (other_model) {
+        mls_sweeper_free(live->sweeper);
+        live->sweeper = NULL;
+    }
     mls_profile_free(live->profile);
     live->profile = NULL;
     mls_hot_free(live->hot);
@@ -164,7 +167,7 @@ static bool switch_to_recording(struct mls_live *live, const char *path, struct 
         mls_recording_free(recording);
         return false;
     }
-    leave(live);
+    leave(live, true);
     free(live->path);
     live->path = own_path;
     live->recording = recording;
@@ -192,13 +195,14 @@ bool mls_live_restart(struct mls_live *live, const struct mls_settings *settings
         free(own_path);
         return false;
     }
+    bool other_model = own_path || strcmp(settings->function, live->options.settings.function) != 0;
     if (own_path) {
         free(live->path);
         live->path = own_path;
     }
     live->loader = loader;
     live->options.settings = *settings;
-    leave(live);
+    leave(live, other_model);
     live->engine = engine;
     mls_live_note(live, MLS_LOG_CHANGE, why);
     return true;

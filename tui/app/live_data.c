@@ -1,5 +1,6 @@
 #include "app/live_data.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,7 +13,7 @@ void live_data_describe(const struct mls_loaded *loaded, const struct mls_settin
     const struct mls_package_info *info = loaded->package ? mls_package_info(loaded->package) : NULL;
     if (info) {
         model->form = mls_form_name(info->form);
-        model->sealed = info->sealed;
+        model->sealed = info->sealed || loaded->sealed;
         model->cipher = info->cipher;
         model->file_bytes = info->file_bytes;
         model->lock_message = info->sealed && !info->memory_locked ? info->lock_message : NULL;
@@ -23,7 +24,11 @@ void live_data_describe(const struct mls_loaded *loaded, const struct mls_settin
         model->opset = program->n_functions ? program->functions[loaded->function.i].opset : 0;
     }
     model->function = loaded->interface ? loaded->interface->function : NULL;
-    model->precision = settings->precision == MLS_PRECISION_HIGH ? "high" : "declared";
+    snprintf(snapshot->precision, sizeof snapshot->precision, "%s%s%s%s", settings->compress,
+             settings->compress[0] ? " weights, " : "",
+             settings->n_compressions ? "operations compressed, " : "",
+             settings->precision == MLS_PRECISION_HIGH ? "high" : "declared");
+    model->precision = snapshot->precision;
     model->concurrency = settings->concurrency ? settings->concurrency : 1;
     if (loaded->session) {
         model->isa = mls_isa_name(mls_session_isa(loaded->session));

@@ -34,7 +34,7 @@ enum mls_where {
     X(HELP, "help", "? F1", MLS_IN_ANY, "help", "this help")                                                \
     X(CLOSE, "close", "q", MLS_IN_ANY, "quit", "close the pane or the view on top; in the last one, quit")  \
     X(OPEN, "open", "Enter", MLS_IN_LIST, "detail",                                                         \
-      "detail of the row; again: its operation, or the whole screen")                                       \
+      "detail of the row; again: its operation, or the whole screen; a setting, a model: opens it")         \
     X(CANCEL, "cancel", "x", MLS_IN_LOADING, "cancel", "give up the load or the long action")               \
     X(HOTTEST, "hottest", "H", MLS_IN_OPERATIONS, "hottest", "select the hottest operation, then the next") \
     X(TREE, "tree", "t F5", MLS_IN_OPERATIONS, "tree", "run order, or a tree by module with sums")          \

@@ -8,6 +8,7 @@
 #include <strings.h>
 
 #include "app/state.h"
+#include "profiler/sweep.h"
 
 /* ---- Values
  * ----------------------------------------------------------------------------------------------------- */
@@ -219,6 +220,67 @@ static void get_shape(const struct mls_state *state, char *text, size_t size)
             (size_t)snprintf(text + used, size - used, "%s%s", i ? " " : "", state->settings.shapes[i].name);
 }
 
+/* "none" for plain weights. */
+static bool is_compression(const char *value)
+{
+    struct mls_sweep_setting setting;
+    return strcmp(value, "none") == 0 || mls_sweep_find(value, &setting);
+}
+
+static bool set_compress(struct mls_state *state, const char *rest, const char *value)
+{
+    struct mls_settings *settings = &state->settings;
+    struct mls_sweep_setting setting;
+    (void)rest;
+    if (!is_compression(value))
+        return false;
+    bool plain = !mls_sweep_find(value, &setting) || (!setting.n_passes && !setting.mixed);
+    memset(settings->compress, 0, sizeof settings->compress);
+    snprintf(settings->compress, sizeof settings->compress, "%s", plain ? "" : value);
+    return true;
+}
+
+static void get_compress(const struct mls_state *state, char *text, size_t size)
+{
+    snprintf(text, size, "%s", state->settings.compress[0] ? state->settings.compress : "none");
+}
+
+/* An operation's own setting; "none" takes it away again. */
+static bool set_compression(struct mls_state *state, const char *rest, const char *value)
+{
+    struct mls_settings *settings = &state->settings;
+    struct mls_sweep_setting setting;
+    size_t i = 0;
+    while (i < settings->n_compressions && strcmp(settings->compressions[i].name, rest) != 0)
+        i++;
+    if (!is_compression(value) || !*rest || strlen(rest) >= MLS_SETTINGS_NAME_BYTES ||
+        (mls_sweep_find(value, &setting) && setting.n_passes != 1))
+        return false;
+    if (strcmp(value, "none") == 0) {
+        if (i == settings->n_compressions)
+            return true;
+        settings->compressions[i] = settings->compressions[--settings->n_compressions];
+        memset(&settings->compressions[settings->n_compressions], 0, sizeof settings->compressions[0]);
+        return true;
+    }
+    if (i == MLS_SETTINGS_NAMES)
+        return false;
+    memset(&settings->compressions[i], 0, sizeof settings->compressions[i]);
+    snprintf(settings->compressions[i].name, sizeof settings->compressions[i].name, "%s", rest);
+    snprintf(settings->compressions[i].label, sizeof settings->compressions[i].label, "%s", value);
+    settings->n_compressions += i == settings->n_compressions;
+    return true;
+}
+
+static void get_compression(const struct mls_state *state, char *text, size_t size)
+{
+    size_t used = 0;
+    text[0] = '\0';
+    for (size_t i = 0; i < state->settings.n_compressions && used < size; i++)
+        used += (size_t)snprintf(text + used, size - used, "%s%s", i ? " " : "",
+                                 state->settings.compressions[i].name);
+}
+
 static bool set_input(struct mls_state *state, const char *rest, const char *value)
 {
     struct mls_settings *settings = &state->settings;
@@ -387,6 +449,8 @@ static void get_columns(const struct mls_state *state, char *text, size_t size)
 /* ---- The table
  * -------------------------------------------------------------------------------------------------- */
 
+#define MLS_COMPRESSIONS "none, 8-bit, 6-bit, 4-bit, 4-bit grouped, int8 per channel, ..."
+
 static const struct mls_setting_row rows[] = {
     {"threads", "a number, 0 for the cores available", "compute threads", false, true, set_threads,
      get_threads},
@@ -396,6 +460,10 @@ static const struct mls_setting_row rows[] = {
     {"shape.", "1x3x224x224", "shape of a flexible input: shape.NAME=", false, true, set_shape, get_shape},
     {"input.", "a .npy, .json, PNG or JPEG file", "content of an input: input.NAME=", false, true, set_input,
      get_input},
+    {"compress", MLS_COMPRESSIONS, "weights of the whole model, as in the sweep", false, true, set_compress,
+     get_compress},
+    {"compress.", MLS_COMPRESSIONS, "weights of one operation: compress.NAME=", false, true, set_compression,
+     get_compression},
     {"seed", "a number", "inputs that are not given are drawn with it", false, true, set_seed, get_seed},
     {"precision", "declared, high", "high: fp32 throughout", false, true, set_precision, get_precision},
     {"fusion", "on, off", "steps that execute several operations", false, true, set_fusion, get_fusion},

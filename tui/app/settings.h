@@ -28,5 +28,11 @@ struct mls_settings {
         char name[MLS_SETTINGS_NAME_BYTES];
         char file[MLS_SETTINGS_FILE_BYTES];
     } inputs[MLS_SETTINGS_NAMES];
-    size_t n_inputs; /* besides those of the command line */
+    size_t n_inputs;   /* besides those of the command line */
+    char compress[48]; /* label of a setting of the sweep, for all weights; "": as they are */
+    struct mls_named_compression {
+        char name[MLS_SETTINGS_NAME_BYTES]; /* of an operation */
+        char label[48];
+    } compressions[MLS_SETTINGS_NAMES];
+    size_t n_compressions;
 };

@@ -63,6 +63,7 @@ struct mls_snapshot {
     const struct mls_error *error;       /* of the load or of a prediction, or NULL */
     struct mls_environment environment;
     struct mls_record_model model;
+    char precision[96];                            /* of the model */
     struct mls_stage_time stages[MLS_STAGE_COUNT]; /* once loaded */
     uint64_t load_ns;
     struct mls_series_stats predictions;

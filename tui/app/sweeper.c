@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "profiler/mixed.h"
 #include "term/signals.h"
 
 struct mls_sweeper {
@@ -35,6 +36,25 @@ static void examine(void *user, const struct mls_tried *tried, struct mls_sweep_
     result->predicted_us = placement->total_us;
     result->predicted_ane_share = placement->totals[MLS_UNIT_ANE].cost_share;
     mls_placement_free(placement);
+}
+
+static void sensitive(void *user, const struct mls_sensitivity *sensitivities, size_t n)
+{
+    struct mls_sweeper *sweeper = user;
+    pthread_mutex_lock(&sweeper->lock);
+    struct mls_sweep_view *view = &sweeper->view;
+    view->n_weights = n < MLS_SWEPT_WEIGHTS ? n : MLS_SWEPT_WEIGHTS;
+    for (size_t i = 0; i < view->n_weights; i++) {
+        const struct mls_sensitivity *from = &sensitivities[i];
+        struct mls_swept_weight *weight = &view->weights[i];
+        *weight = (struct mls_swept_weight){.bytes = from->from_bytes,
+                                            .outputs_snr_db = from->outputs_snr_db,
+                                            .measured = from->measured,
+                                            .nbits = from->nbits};
+        snprintf(weight->name, sizeof weight->name, "%s", from->name ? from->name : "");
+        snprintf(weight->type, sizeof weight->type, "%s", from->type ? from->type : "");
+    }
+    pthread_mutex_unlock(&sweeper->lock);
 }
 
 static bool at(void *user, size_t index, size_t n, double share, uint64_t left_ns)
@@ -75,7 +95,8 @@ static void *run_sweep(void *argument)
     struct mls_sweep *sweep = NULL;
     mls_signals_block_thread();
     enum mls_status status = mls_loader_run(sweeper->loader, &error);
-    const struct mls_sweep_listener listener = {.user = sweeper, .at = at, .examine = examine};
+    const struct mls_sweep_listener listener = {
+        .user = sweeper, .at = at, .examine = examine, .sensitive = sensitive};
     const struct mls_sweep_options options = {
         .settings = sweeper->settings,
         .n_settings = MLS_SWEEP_DEFAULTS,

@@ -15,13 +15,27 @@ struct mls_swept {
     struct mls_sweep_result result; /* `setting` is not to be read */
 };
 
+enum { MLS_SWEPT_WEIGHTS = 48, MLS_SWEPT_NAME_BYTES = 64 };
+
+/* What one weight does to the outputs; see struct mls_sensitivity. */
+struct mls_swept_weight {
+    char name[MLS_SWEPT_NAME_BYTES];
+    char type[24];
+    uint64_t bytes;
+    double outputs_snr_db;
+    bool measured;
+    unsigned nbits;
+};
+
 /* Where a sweep is. */
 struct mls_sweep_view {
     struct mls_swept settings[MLS_SWEEP_DEFAULTS];
     size_t n; /* 0: nobody asked for one */
     size_t at;
-    double share;     /* of the setting at hand, 0 to 1 */
-    uint64_t left_ns; /* estimated; 0: not known yet */
+    struct mls_swept_weight weights[MLS_SWEPT_WEIGHTS]; /* the most sensitive ones, the worst first */
+    size_t n_weights;                                   /* 0: not measured yet */
+    double share;                                       /* of the setting at hand, 0 to 1 */
+    uint64_t left_ns;                                   /* estimated; 0: not known yet */
     bool busy;
     char error[MLS_ERROR_TEXT_BYTES]; /* "" unless it failed */
 };

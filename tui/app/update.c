@@ -4,6 +4,7 @@
 
 #include "app/complete.h"
 #include "app/finder.h"
+#include "app/setting.h"
 #include "app/state.h"
 
 /* ---- Prompts
@@ -205,6 +206,21 @@ static void step_back(struct mls_state *state)
         go_back(state);
 }
 
+/* The model compressed by a setting of the sweep takes the place of the one that runs. */
+static void open_setting(struct mls_state *state, const struct mls_swept *swept)
+{
+    char line[MLS_PROMPT_BYTES];
+    if (swept->result.status) {
+        mls_state_say(state, true, "cannot open %s: %.180s", swept->label, swept->result.reason);
+        return;
+    }
+    snprintf(line, sizeof line, "compress=%s", swept->label);
+    if (mls_setting_set(state, line) && state->wishes.restart)
+        mls_state_say(state, false, "the model is loaded anew with its weights %s", swept->label);
+    else if (!state->message[0])
+        mls_state_say(state, false, "the model runs with this setting already");
+}
+
 static void open_row(struct mls_state *state)
 {
     struct mls_view *view = mls_state_view(state);
@@ -213,6 +229,10 @@ static void open_row(struct mls_state *state)
         const struct mls_found *found = &state->snapshot->found[view->list.selected_row];
         snprintf(state->wishes.open, sizeof state->wishes.open, "%s", found->path);
         mls_state_go(state, MLS_VIEW_overview);
+        return;
+    }
+    if (state->current == MLS_VIEW_compression && view->list.n_order) {
+        open_setting(state, &state->snapshot->sweep.settings[view->list.selected_row]);
         return;
     }
     if (state->current == MLS_VIEW_setup && view->list.n_order) {

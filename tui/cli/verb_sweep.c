@@ -162,7 +162,7 @@ static enum mls_status sweep(struct work *work, struct mls_error *reterr)
         status = mls_samples_open(work->opened.loaded->interface, samples, &work->samples, reterr);
     if (status)
         return status;
-    const struct mls_sweep_listener listener = {work, show_progress, examine};
+    const struct mls_sweep_listener listener = {.user = work, .at = show_progress, .examine = examine};
     work->options.listener = &listener;
     work->options.trial = (struct mls_trial_options){
         .samples = work->samples, .random_seed = work->opened.options.random_seed, .stop = interrupt_flag()};

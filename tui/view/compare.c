@@ -122,8 +122,7 @@ static int draw(const struct mls_view *view, struct mls_grid *grid, struct mls_r
             "B takes the statistics so far as the baseline; what changes from then on is shown here. "
             ":compare "
             "FILE compares with a recording (mlscope record) or a stored profile (mlscope profile --json).");
-        mls_panel_skip(&rect, 1);
-        return rect.y - top;
+        return rect.rows + rect.y - top; /* no empty list below */
     }
     mls_panel_fact(grid, &rect, "Before", "%s  ·  %llu predictions", comparison->a->label,
                    (unsigned long long)comparison->a->runs);

@@ -157,9 +157,9 @@ static int draw(const struct mls_view *view, struct mls_grid *grid, struct mls_r
             snapshot->recording
                 ? "a recording cannot be compressed"
                 : "p begins a sweep: the model is compressed in several ways in the background, and size, "
-                  "nearness of the outputs, time and memory of each stand side by side.");
-        mls_panel_skip(&rect, 1);
-        return rect.y - top;
+                  "nearness of the outputs, time and memory of each stand side by side. Enter on one of them "
+                  "opens the model compressed that way.");
+        return rect.rows + rect.y - top; /* no empty list below */
     }
     draw_progress(&snapshot->sweep, grid, &rect);
     if (rect.rows >= 26) {
@@ -167,6 +167,55 @@ static int draw(const struct mls_view *view, struct mls_grid *grid, struct mls_r
         draw_front(&snapshot->sweep, grid, graph, view->list.n_order ? view->list.selected_row : SIZE_MAX);
         mls_panel_skip(&rect, graph.rows + 3);
     }
+    return rect.y - top;
+}
+
+static void draw_weight(const struct mls_swept_weight *weight, struct mls_grid *grid, struct mls_rect *rect)
+{
+    char bytes[32], db[32] = "exact";
+    if (rect->rows > 0) {
+        if (isfinite(weight->outputs_snr_db))
+            snprintf(db, sizeof db, "%s%.1f dB", weight->measured ? "" : "~", weight->outputs_snr_db);
+        mls_grid_right(grid, rect->x + 1, rect->y, 9, MLS_STYLE_NORMAL, db);
+        mls_grid_right(grid, rect->x + 11, rect->y, 9, MLS_STYLE_DIM,
+                       mls_bytes_format((double)weight->bytes, bytes));
+        mls_grid_format(grid, rect->x + 22, rect->y, 6, MLS_STYLE_NORMAL, weight->nbits ? "%u bit" : "plain",
+                        weight->nbits);
+        mls_grid_text(grid, rect->x + 29, rect->y, 10, MLS_STYLE_TITLE, weight->type);
+        mls_grid_text(grid, rect->x + 40, rect->y, rect->columns - 41, MLS_STYLE_NORMAL, weight->name);
+    }
+    mls_panel_skip(rect, 1);
+}
+
+/* The setting, and which operations suffer most when their weights lose bits. */
+static int detail(const struct mls_view *view, struct mls_grid *grid, struct mls_rect rect, size_t row)
+{
+    const struct mls_sweep_view *sweep = &view->snapshot->sweep;
+    const struct mls_swept *swept = &sweep->settings[row];
+    const struct mls_sweep_result *result = &swept->result;
+    char bytes[32], ns[32], db[32] = "unchanged";
+    int top = rect.y;
+    if (isfinite(result->weights_snr_db))
+        snprintf(db, sizeof db, "at %.3g dB", result->weights_snr_db);
+    mls_panel_rule(grid, &rect, swept->label);
+    if (result->done && result->status)
+        mls_panel_text(grid, &rect, 0, MLS_STYLE_BAD, result->reason);
+    else if (result->done)
+        mls_panel_fact(grid, &rect, "weights", "%s as a package · elements %s · compressed in %s",
+                       mls_bytes_format((double)result->package_bytes, bytes), db,
+                       mls_time_format((double)result->compress_ns, ns));
+    if (!sweep->n_weights) {
+        mls_panel_fact(grid, &rect, "operations", "%s",
+                       sweep->busy ? "how sensitive each is, the last setting measures"
+                                   : "how sensitive each is was not measured");
+        return rect.y - top;
+    }
+    if (rect.rows > 0)
+        mls_grid_text(grid, rect.x + 1, rect.y, rect.columns - 2, MLS_STYLE_DIM,
+                      "  outputs    weight  mixed  operation: alone at 4 bits, the most sensitive first");
+    mls_panel_skip(&rect, 1);
+    for (size_t i = 0; i < sweep->n_weights; i++)
+        draw_weight(&sweep->weights[i], grid, &rect);
     return rect.y - top;
 }
 
@@ -181,4 +230,6 @@ const struct mls_view_ops mls_view_compression = {
     .cell = cell,
     .style = style,
     .draw = draw,
+    .detail = detail,
+    .detail_open = true,
 };

@@ -71,7 +71,7 @@ static int draw(const struct mls_view *view, struct mls_grid *grid, struct mls_r
         return 2;
     }
     mls_grid_format(grid, rect.x + 1, rect.y, rect.columns - 2, MLS_STYLE_DIM,
-                    "%llu samples by %s%s  ·  in operations %s  ·  between them %s  ·  elsewhere %s",
+                    "%llu samples by %s%s · in operations %s, between %s, elsewhere %s",
                     (unsigned long long)snapshot->hot.samples, snapshot->hot.source,
                     snapshot->hot.lost ? ", some lost" : "",
                     mls_time_format((double)snapshot->hot.in_steps_ns, inside),

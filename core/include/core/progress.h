@@ -10,6 +10,7 @@
     X(DECRYPT, "decrypt")       \
     X(UNPACK, "unpack")         \
     X(PARSE, "parse")           \
+    X(COMPRESS, "compress")     \
     X(WEIGHTS, "weights")       \
     X(SHAPES, "shapes")         \
     X(PASSES, "passes")         \

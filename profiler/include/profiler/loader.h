@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "core/compress.h"
 #include "core/package.h"
 #include "core/session.h"
 
@@ -31,6 +32,8 @@ enum mls_loader_goal {
     MLS_LOAD_MODEL,   /* after interface and program */
     MLS_LOAD_PLAN     /* after session and plan: shapes, costs, memory */
 };
+
+struct mls_sweep_setting; /* profiler/sweep.h */
 
 /* What to open and how to run it. Everything is borrowed until mls_loader_free. Zeros are the defaults. */
 struct mls_loader_options {
@@ -58,6 +61,9 @@ struct mls_loader_options {
     uint64_t random_seed;   /* for inputs that are drawn */
     const char *state_dir;  /* `--state-in DIR`, or NULL: states start at zero */
     enum mls_loader_goal goal;
+    const struct mls_sweep_setting *compress;        /* the weights are compressed after they are read; NULL: not all */
+    const struct mls_compress_rule *compress_rules;  /* and those of single operations */
+    size_t n_compress_rules;
     bool unconfined; /* read files without the system call filter that keeps parsers from all but reading */
 };
 
@@ -102,6 +108,7 @@ struct mls_loaded {
     struct mls_error error; /* when status is not OK */
     bool confined;      /* the load, and the threads that it started, ran behind the system call filter */
     int confined_errno; /* why not */
+    bool sealed; /* what was opened; a compressed copy of it does not know */
     struct mls_package *package;
     struct mls_model *model;
     mls_function_id function;

@@ -17,6 +17,16 @@ struct mls_mixed_options {
     const struct mls_compress_progress *progress; /* or NULL: steps of the whole */
 };
 
+/* What one weight does to the outputs; the most sensitive first. Names are borrowed from the model. */
+struct mls_sensitivity {
+    const char *name; /* of the operation that uses it */
+    const char *type;
+    uint64_t from_bytes;
+    double outputs_snr_db; /* with this weight alone at 4 bits; INFINITY: the outputs stay as they are */
+    bool measured;         /* false: small, taken to be as sensitive as the median */
+    unsigned nbits;        /* chosen; 0: as it is */
+};
+
 /*
  * mls_mixed_choose: rules by name of weight, one pass, and the model compressed by it. LIMIT when no choice
  * is small (or good) enough. The rules live as long as *ret_mixed.
@@ -24,6 +34,8 @@ struct mls_mixed_options {
 struct mls_mixed {
     struct mls_compress_rule *rules; /* owned */
     size_t n_rules;
+    struct mls_sensitivity *sensitivities; /* owned */
+    size_t n_sensitivities;
     struct mls_compressed *compressed;
     struct mls_trial_score score;
 };

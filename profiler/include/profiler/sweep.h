@@ -48,6 +48,8 @@ struct mls_sweep_result {
     bool pareto;                /* no other is both smaller and nearer to the model */
 };
 
+struct mls_sensitivity; /* profiler/mixed.h */
+
 /* A listener. All members may be absent. */
 struct mls_sweep_listener {
     void *user;
@@ -56,6 +58,8 @@ struct mls_sweep_listener {
     bool (*at)(void *user, size_t index, size_t n, double share, uint64_t left_ns);
     /* examine: while a setting's model is open: for what the profiler cannot say. */
     void (*examine)(void *user, const struct mls_tried *tried, struct mls_sweep_result *result);
+    /* sensitive: what each weight does to the outputs, once the mixed setting has measured it. */
+    void (*sensitive)(void *user, const struct mls_sensitivity *sensitivities, size_t n);
 };
 
 struct mls_sweep_options {
@@ -84,6 +88,18 @@ struct mls_sweep {
 enum mls_status mls_sweep_run(const struct mls_loaded *loaded, const struct mls_sweep_options *options,
                               struct mls_sweep **ret_sweep, struct mls_error *reterr);
 void mls_sweep_free(struct mls_sweep *sweep);
+
+/* mls_sweep_find: of the defaults, the setting with this label; false when there is none. */
+bool mls_sweep_find(const char *label, struct mls_sweep_setting *ret_setting);
+
+/*
+ * mls_sweep_package: the model by one setting (NULL: none) and by rules for single operations, which win.
+ * Mixed settings need the model loaded completely. The caller releases the package.
+ */
+enum mls_status mls_sweep_package(const struct mls_loaded *loaded, const struct mls_sweep_setting *setting,
+                                  const struct mls_compress_rule *rules, size_t n_rules, uint64_t random_seed,
+                                  const struct mls_compress_progress *progress,
+                                  struct mls_package **ret_package, struct mls_error *reterr);
 
 /* mls_sweep_method: "4-bit kmeans grouped by 16", joined by " + ", into text[size]; returns text. */
 char *mls_sweep_method(const struct mls_sweep_setting *setting, char *text, size_t size);
