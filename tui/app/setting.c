@@ -245,6 +245,14 @@ static void get_compress(const struct mls_state *state, char *text, size_t size)
     snprintf(text, size, "%s", state->settings.compress[0] ? state->settings.compress : "none");
 }
 
+static bool is_operation(const struct mls_snapshot *snapshot, const char *name)
+{
+    size_t i = 0;
+    while (i < snapshot->n_ops && (!snapshot->ops[i].name || strcmp(snapshot->ops[i].name, name) != 0))
+        i++;
+    return i < snapshot->n_ops;
+}
+
 /* An operation's own setting; "none" takes it away again. */
 static bool set_compression(struct mls_state *state, const char *rest, const char *value)
 {
@@ -263,7 +271,7 @@ static bool set_compression(struct mls_state *state, const char *rest, const cha
         memset(&settings->compressions[settings->n_compressions], 0, sizeof settings->compressions[0]);
         return true;
     }
-    if (i == MLS_SETTINGS_NAMES)
+    if (i == MLS_SETTINGS_NAMES || !is_operation(state->snapshot, rest))
         return false;
     memset(&settings->compressions[i], 0, sizeof settings->compressions[i]);
     snprintf(settings->compressions[i].name, sizeof settings->compressions[i].name, "%s", rest);

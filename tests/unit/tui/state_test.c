@@ -17,6 +17,7 @@
 #include "app/live.h"
 #include "app/state.h"
 #include "app/wishes.h"
+#include "profiler/compare.h"
 
 #define DEMO_MODEL MLS_TEST_DATA "/../demo/digits.mlpackage"
 
@@ -298,6 +299,93 @@ static void clicks_do_what_their_keys_do(void **state)
     stop(&screen);
 }
 
+/* Runs until the screen has seen so many predictions. */
+static void run(struct screen *screen, uint64_t n)
+{
+    do {
+        nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+        mls_live_update(screen->live, false);
+    } while (mls_live_snapshot(screen->live)->predictions.runs < n);
+    mls_state_refresh(&screen->state);
+}
+
+static void a_second_baseline_leaves_nothing_of_the_first(void **state)
+{
+    (void)state;
+    struct screen screen;
+    start(&screen, DEMO_MODEL);
+    const struct mls_snapshot *snapshot = mls_live_snapshot(screen.live);
+    run(&screen, 5);
+    mls_state_go(&screen.state, MLS_VIEW_compare);
+    assert_true(mls_state_command(&screen.state, "baseline"));
+    mls_wishes_fulfil(&screen.state, screen.live, NULL);
+    assert_null(snapshot->comparison);
+    run(&screen, 7);
+    assert_non_null(snapshot->comparison);
+    assert_true(snapshot->comparison->a->runs >= 5);
+    assert_true(mls_state_command(&screen.state, "baseline"));
+    mls_wishes_fulfil(&screen.state, screen.live, NULL);
+    assert_null(snapshot->comparison); /* what it pointed to is gone */
+    draw(&screen, 120, 40);
+    run(&screen, 3);
+    assert_true(snapshot->comparison->a->runs >= 7 && snapshot->comparison->b->runs >= 1);
+    draw(&screen, 120, 40);
+    assert_int_not_equal(mls_live_set_baseline(screen.live, "/nonexistent/file", NULL), MLS_OK);
+    stop(&screen);
+}
+
+static void weights_are_compressed_by_a_setting_and_plain_again(void **state)
+{
+    (void)state;
+    static const char *const lines[] = {"set compress=4-bit", "set compress.linear_8_cast_fp16=8-bit", "set compress=none"};
+    static const char *const expected[] = {"4-bit weights, declared", "4-bit weights, operations compressed, declared",
+                                           "operations compressed, declared"};
+    struct screen screen;
+    start(&screen, DEMO_MODEL);
+    const struct mls_snapshot *snapshot = mls_live_snapshot(screen.live);
+    uint64_t bytes = snapshot->model.file_bytes;
+    for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++) {
+        assert_true(mls_state_command(&screen.state, lines[i]));
+        mls_wishes_fulfil(&screen.state, screen.live, NULL);
+        run(&screen, 3);
+        assert_string_equal(snapshot->model.precision, expected[i]);
+        assert_true(snapshot->model.file_bytes < bytes);
+    }
+    assert_false(mls_state_command(&screen.state, "set compress=nonsense"));
+    assert_false(mls_state_command(&screen.state, "set compress.nonsense=4-bit"));
+    assert_true(mls_state_command(&screen.state, "set compress.linear_8_cast_fp16=none"));
+    mls_wishes_fulfil(&screen.state, screen.live, NULL);
+    run(&screen, 3);
+    assert_string_equal(snapshot->model.precision, "declared");
+    assert_int_equal(snapshot->model.file_bytes, bytes);
+    stop(&screen);
+}
+
+/* The same facts, from the same profile, as `diagnose` puts together. */
+static void the_findings_of_the_screen_know_what_was_measured(void **state)
+{
+    (void)state;
+    struct screen screen;
+    start(&screen, DEMO_MODEL);
+    run(&screen, 40);
+    const struct mls_snapshot *snapshot = mls_live_snapshot(screen.live);
+    for (int i = 0; i < 200 && !snapshot->report->n_findings; i++)
+        run(&screen, snapshot->predictions.runs + 1);
+    struct mls_facts facts = mls_facts_read(snapshot->loaded, snapshot->placements, MLS_COMPUTE_UNITS_ALL);
+    struct mls_report *plain;
+    assert_int_equal(mls_diagnose(&facts, &plain, NULL), MLS_OK);
+    assert_true(snapshot->report->n_rules_applied > plain->n_rules_applied + 10);
+    for (size_t i = 0; i < plain->n_findings; i++) { /* what needs no measurement is the same */
+        size_t k = 0;
+        while (k < snapshot->report->n_findings && strcmp(snapshot->report->findings[k].id, plain->findings[i].id) != 0)
+            k++;
+        if (k == snapshot->report->n_findings)
+            fail_msg("the screen lacks %s", plain->findings[i].id);
+    }
+    mls_report_free(plain);
+    stop(&screen);
+}
+
 int main(void)
 {
     setlocale(LC_CTYPE, "C.UTF-8");
@@ -315,6 +403,9 @@ int main(void)
         cmocka_unit_test(what_is_saved_as_configuration_reads_back),
         cmocka_unit_test(tab_completes_the_command_line),
         cmocka_unit_test(clicks_do_what_their_keys_do),
+        cmocka_unit_test(a_second_baseline_leaves_nothing_of_the_first),
+        cmocka_unit_test(weights_are_compressed_by_a_setting_and_plain_again),
+        cmocka_unit_test(the_findings_of_the_screen_know_what_was_measured),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
