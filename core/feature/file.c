@@ -41,7 +41,7 @@ void file_unmap(struct mls_bytes bytes)
 
 static enum mls_status cannot_write(const char *path, struct mls_error *reterr)
 {
-    return mls_fail(reterr, MLS_ERR_IO, "cannot write %s: %s", path, strerror(errno));
+    return mls_fail(reterr, MLS_ERR_OUTPUT, "cannot write %s: %s", path, strerror(errno));
 }
 
 enum mls_status file_make_folder(const char *path, struct mls_error *reterr)

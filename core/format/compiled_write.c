@@ -9,6 +9,7 @@
 #include "base/arena.h"
 #include "base/limits.h"
 #include "core/model.h"
+#include "core/partial.h"
 #include "format/compiled.h"
 
 struct folder {
@@ -27,7 +28,7 @@ struct file {
 
 static enum mls_status cannot_write(const struct folder *folder, const char *name, int reason)
 {
-    return mls_fail(folder->reterr, MLS_ERR_IO, "cannot write %s/%s: %s", folder->path, name,
+    return mls_fail(folder->reterr, MLS_ERR_OUTPUT, "cannot write %s/%s: %s", folder->path, name,
                     strerror(reason));
 }
 
@@ -69,6 +70,8 @@ static struct file begin_file(const struct folder *folder, const char *name)
 
 static enum mls_status end_file(const struct folder *folder, const char *name, struct file *file)
 {
+    if (file->fd >= 0 && !file->reason && fdatasync(file->fd) < 0)
+        file->reason = errno;
     if (file->fd >= 0 && close(file->fd) < 0 && !file->reason)
         file->reason = errno;
     return file->reason ? cannot_write(folder, name, file->reason) : MLS_OK;
@@ -174,6 +177,19 @@ static void remove_partial(const struct folder *folder, const struct mls_model *
     rmdir(folder->partial);
 }
 
+static enum mls_status make_partial(struct folder *folder)
+{
+    bool made = mkdir(folder->partial, 0777) == 0;
+    if (made)
+        folder->fd = open(folder->partial, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+    if (folder->fd >= 0)
+        return MLS_OK;
+    enum mls_status status = mls_partial_fail(folder->path, errno, folder->reterr);
+    if (made)
+        rmdir(folder->partial);
+    return status;
+}
+
 static enum mls_status check(const struct mls_model *model, const char *out_path, struct mls_error *reterr)
 {
     enum mls_status status = MLS_OK;
@@ -210,9 +226,8 @@ enum mls_status mls_model_compile(const struct mls_model *model, const char *out
                                   : NULL;
     if (!folder.partial)
         status = mls_fail(reterr, MLS_ERR_MEMORY, "cannot write %s: out of memory", out_path);
-    else if (mkdir(folder.partial, 0777) < 0 ||
-             (folder.fd = open(folder.partial, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW)) < 0)
-        status = mls_fail(reterr, MLS_ERR_IO, "cannot write %s: %s", out_path, strerror(errno));
+    else
+        status = make_partial(&folder);
     if (!status) {
         status = write_text(&folder, model);
         if (!status)
@@ -220,7 +235,7 @@ enum mls_status mls_model_compile(const struct mls_model *model, const char *out
         if (!status)
             status = write_weights(&folder, model);
         if (!status && rename(folder.partial, out_path) < 0)
-            status = mls_fail(reterr, MLS_ERR_IO, "cannot write %s: %s", out_path, strerror(errno));
+            status = mls_partial_fail(out_path, errno, reterr);
         if (status)
             remove_partial(&folder, model);
         close(folder.fd);

@@ -16,7 +16,7 @@ enum { FTW_FILES_OPEN = 16 };
 
 static enum mls_status cannot_write(const char *path, int reason, struct mls_error *reterr)
 {
-    return mls_fail(reterr, MLS_ERR_IO, "cannot write %s: %s", path, strerror(reason));
+    return mls_fail(reterr, MLS_ERR_OUTPUT, "cannot write %s: %s", path, strerror(reason));
 }
 
 static bool write_all(int fd, struct mls_bytes bytes)

@@ -3,14 +3,11 @@
 #include "form.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
+#include "core/partial.h"
 #include "gcm.h"
 #include "rtfd.h"
 
@@ -68,7 +65,7 @@ static bool put_plain(struct sealer *sealer, const uint8_t *bytes, size_t size_b
 
 static enum mls_status cannot_write(const char *path, const char *reason, struct mls_error *reterr)
 {
-    return mls_fail(reterr, MLS_ERR_IO, "cannot write %s: %s", path, reason);
+    return mls_fail(reterr, MLS_ERR_OUTPUT, "cannot write %s: %s", path, reason);
 }
 
 /* A bare .mlmodel is sealed as it is; everything else as a flat RTFD. */
@@ -99,54 +96,21 @@ static enum mls_status write_box(const struct mls_package *package, const struct
              !gcm_seal_end(sealer.stream, tag) || !put_plain(&sealer, tag, sizeof tag) || !flush(&sealer))
         status =
             cannot_write(out_path, sealer.reason ? strerror(sealer.reason) : "the cipher failed", reterr);
-    if (!status && fsync(fd) < 0)
-        status = cannot_write(out_path, strerror(errno), reterr);
     gcm_stream_free(sealer.stream);
     free(sealer.ciphertext);
     return status;
 }
 
-/* Writes beside `out_path` under a name of its own, and renames; the folder is synced so that the rename
- * lasts. */
-static enum mls_status write_renamed(const struct mls_package *package, const struct rtfd_plan *plan,
-                                     const struct mls_key *key, const char *out_path,
-                                     struct mls_error *reterr)
+static enum mls_status write_file(const struct mls_package *package, const struct rtfd_plan *plan,
+                                  const struct mls_key *key, const char *out_path, struct mls_error *reterr)
 {
-    const char *slash = strrchr(out_path, '/');
-    struct mls_arena *arena = mls_arena_create(0);
-    const char *folder =
-        !arena   ? NULL
-        : !slash ? mls_arena_text(arena, ".", 1)
-                 : mls_arena_text(arena, out_path, (size_t)(slash - out_path) + (slash == out_path));
-    uint32_t number = 0; /* tells two writers apart; O_EXCL catches the rest */
-    if (getentropy(&number, sizeof number) < 0)
-        number = (uint32_t)getpid();
-    const char *temporary = folder ? mls_arena_printf(arena, "%s.%08x.part", out_path, number) : NULL;
-    if (!temporary) {
-        mls_arena_free(arena);
-        return package_out_of_memory(package, reterr);
-    }
-    enum mls_status status;
-    int fd = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
-    if (fd < 0) {
-        status = cannot_write(out_path, strerror(errno), reterr);
-        mls_arena_free(arena);
-        return status;
-    }
-    status = write_box(package, plan, key, fd, out_path, reterr);
-    if (close(fd) < 0 && !status)
-        status = cannot_write(out_path, strerror(errno), reterr);
-    if (!status && rename(temporary, out_path) < 0)
-        status = cannot_write(out_path, strerror(errno), reterr);
+    struct mls_partial file;
+    enum mls_status status = mls_partial_open(out_path, 0600, &file, reterr);
     if (status)
-        unlink(temporary);
-    int folder_fd = status ? -1 : open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (folder_fd >= 0) {
-        fsync(folder_fd);
-        close(folder_fd);
-    }
-    mls_arena_free(arena);
-    return status;
+        return status;
+    status = write_box(package, plan, key, file.fd, out_path, reterr);
+    enum mls_status closed = mls_partial_close(&file, !status, reterr);
+    return status ? status : closed;
 }
 
 enum mls_status mls_package_seal(const struct mls_package *package, const struct mls_key *key,
@@ -164,7 +128,7 @@ enum mls_status mls_package_seal(const struct mls_package *package, const struct
         if (status)
             return status;
     }
-    enum mls_status status = write_renamed(package, plan, key, out_path, reterr);
+    enum mls_status status = write_file(package, plan, key, out_path, reterr);
     rtfd_plan_free(plan);
     return status;
 }

@@ -33,7 +33,7 @@ enum mls_status mls_exporter_write(const struct mls_exporter *exporter, const st
 {
     if (exporter->write(document, writer))
         return MLS_OK;
-    return mls_fail(reterr, MLS_ERR_IO, "cannot write the profile as %s: the output does not take it",
+    return mls_fail(reterr, MLS_ERR_OUTPUT, "cannot write the profile as %s: the output does not take it",
                     exporter->name);
 }
 

@@ -7,9 +7,12 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "core/partial.h"
+
 struct mls_record_writer {
-    FILE *file;
-    char *path;
+    struct mls_partial partial;
+    FILE *file; /* of a descriptor of its own */
+    bool failed;
     bool redact;
 };
 
@@ -26,42 +29,53 @@ const struct section_row *section_at(size_t index)
     return &rows[index];
 }
 
-static enum mls_status fail_to_write(const struct mls_record_writer *writer, struct mls_error *reterr)
+static enum mls_status fail_to_write(struct mls_record_writer *writer, struct mls_error *reterr)
 {
-    return mls_fail(reterr, MLS_ERR_IO, "cannot write the recording %s: %s", writer->path, strerror(errno));
+    int reason = errno;
+    writer->failed = true;
+    return mls_fail(reterr, MLS_ERR_OUTPUT, "cannot write the recording %s: %s", writer->partial.path, strerror(reason));
+}
+
+static enum mls_status fail_for_memory(const char *path, struct mls_error *reterr)
+{
+    return mls_fail(reterr, MLS_ERR_MEMORY, "cannot write the recording %s: out of memory", path);
+}
+
+static bool put_head(struct mls_record_writer *writer)
+{
+    struct mls_bytes_out head = {.data = NULL};
+    mls_put_bytes(&head, recording_magic, sizeof recording_magic);
+    mls_put_u32(&head, RECORDING_VERSION);
+    mls_put_u32(&head, 0);
+    bool ok = !head.failed && fwrite(head.data, 1, head.size_bytes, writer->file) == head.size_bytes;
+    free(head.data);
+    return ok;
 }
 
 enum mls_status mls_record_create(const char *path, bool redact, struct mls_record_writer **ret_writer,
                                   struct mls_error *reterr)
 {
     struct mls_record_writer *writer = calloc(1, sizeof *writer);
-    if (writer)
-        writer->path = strdup(path);
-    if (!writer || !writer->path) {
+    if (!writer)
+        return fail_for_memory(path, reterr);
+    enum mls_status status = mls_partial_open(path, 0600, &writer->partial, reterr);
+    if (status) {
         free(writer);
-        return mls_fail(reterr, MLS_ERR_MEMORY, "cannot write the recording %s: out of memory", path);
+        return status;
     }
-    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    int fd = fcntl(writer->partial.fd, F_DUPFD_CLOEXEC, 0);
     writer->file = fd >= 0 ? fdopen(fd, "w") : NULL;
     writer->redact = redact;
-    struct mls_bytes_out head = {.data = NULL};
-    mls_put_bytes(&head, recording_magic, sizeof recording_magic);
-    mls_put_u32(&head, RECORDING_VERSION);
-    mls_put_u32(&head, 0);
-    bool ok = writer->file && !head.failed &&
-              fwrite(head.data, 1, head.size_bytes, writer->file) == head.size_bytes &&
-              fflush(writer->file) == 0;
-    enum mls_status status = ok ? MLS_OK : fail_to_write(writer, reterr);
-    free(head.data);
-    if (ok) {
+    if (writer->file && put_head(writer)) {
         *ret_writer = writer;
         return MLS_OK;
     }
-    if (fd >= 0 && !writer->file)
-        close(fd);
+    status = fail_to_write(writer, reterr);
     if (writer->file)
         fclose(writer->file);
-    free(writer->path);
+    else if (fd >= 0)
+        close(fd);
+    mls_partial_close(&writer->partial, false, NULL);
     free(writer);
     return status;
 }
@@ -77,11 +91,12 @@ enum mls_status mls_record_put(struct mls_record_writer *writer, const struct ml
     bool room = !head.failed && !bytes->failed;
     bool ok = room && fwrite(head.data, 1, head.size_bytes, writer->file) == head.size_bytes &&
               (!bytes->size_bytes ||
-               fwrite(bytes->data, 1, bytes->size_bytes, writer->file) == bytes->size_bytes) &&
-              fflush(writer->file) == 0;
+               fwrite(bytes->data, 1, bytes->size_bytes, writer->file) == bytes->size_bytes);
     free(head.data);
-    if (!room)
-        return mls_fail(reterr, MLS_ERR_MEMORY, "cannot write the recording %s: out of memory", writer->path);
+    if (!room) {
+        writer->failed = true;
+        return fail_for_memory(writer->partial.path, reterr);
+    }
     return ok ? MLS_OK : fail_to_write(writer, reterr);
 }
 
@@ -124,7 +139,7 @@ enum mls_status mls_record_close(struct mls_record_writer *writer, struct mls_er
         writer, &(struct mls_record_section){.tag = {'D', 'O', 'N', 'E'}, .bytes = &nothing}, reterr);
     if (fclose(writer->file) != 0 && !status)
         status = fail_to_write(writer, reterr);
-    free(writer->path);
+    enum mls_status closed = mls_partial_close(&writer->partial, !writer->failed, reterr);
     free(writer);
-    return status;
+    return status ? status : closed;
 }

@@ -43,7 +43,7 @@ expect 2 "$MLSCOPE" compile "$work/sealed" --key-file "$work/key" -o "$work/plai
 has_err "it is sealed"
 [ ! -e "$work/plain.mlmodelc" ] || complain "sealed content was written"
 expect 2 "$MLSCOPE" compile "$demo"
-expect 3 "$MLSCOPE" compile "$demo" -o "$work/nowhere/a.mlmodelc"
+expect 5 "$MLSCOPE" compile "$demo" -o "$work/nowhere/a.mlmodelc"
 ls "$work" | grep -q part && complain "something partial is left"
 
 while read -r manifest; do

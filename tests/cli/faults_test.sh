@@ -6,9 +6,9 @@ set -u
 # A limit on the size of files stands for a disk that is full: the write fails in the middle.
 limited() { ( ulimit -f 64; "$@" ); }
 "$MLSCOPE" keygen -o "$work/key" --quiet
-expect 3 limited "$MLSCOPE" seal "$demo" --key-file "$work/key" -o "$work/cut.sealed"
+expect 5 limited "$MLSCOPE" seal "$demo" --key-file "$work/key" -o "$work/cut.sealed"
 has_err "cannot write"
-expect 3 limited "$MLSCOPE" compile "$demo" -o "$work/cut.mlmodelc"
+expect 5 limited "$MLSCOPE" compile "$demo" -o "$work/cut.mlmodelc"
 has_err "cannot write"
 [ "$(ls "$work" | sort | tr '\n' ' ')" = "key " ] || complain "something is left: $(ls "$work")"
 
@@ -29,9 +29,9 @@ code=${PIPESTATUS[0]}
 # Where nothing can be written.
 if [ "$(id -u)" != 0 ]; then
     mkdir "$work/locked" && chmod 500 "$work/locked"
-    expect 3 "$MLSCOPE" seal "$demo" --key-file "$work/key" -o "$work/locked/x"
-    expect 3 "$MLSCOPE" run "$demo" --random-seed 1 --output-dir "$work/locked/out"
+    expect 5 "$MLSCOPE" seal "$demo" --key-file "$work/key" -o "$work/locked/x"
+    expect 5 "$MLSCOPE" run "$demo" --random-seed 1 --output-dir "$work/locked/out"
 fi
-expect 3 "$MLSCOPE" run "$demo" --random-seed 1 --output-dir /proc/nowhere
-expect 3 "$MLSCOPE" seal "$demo" --key-file "$work/key" -o /proc/nowhere
+expect 5 "$MLSCOPE" run "$demo" --random-seed 1 --output-dir /proc/nowhere
+expect 5 "$MLSCOPE" seal "$demo" --key-file "$work/key" -o /proc/nowhere
 finish

@@ -55,7 +55,7 @@ expect 0 "$MLSCOPE" profile "$demo" --runs 5 --baseline "$work/profile.json" --m
 expect 1 "$MLSCOPE" profile "$demo" --runs 5 --baseline "$work/profile.json" --max-ratio 0.001 --quiet
 has_err "the gate is broken"
 expect 2 "$MLSCOPE" profile "$demo" --runs 5 --baseline "$demo/Manifest.json" --quiet
-expect 3 "$MLSCOPE" profile "$demo" --runs 2 --quiet --trace "$work/nowhere/trace.json"
+expect 5 "$MLSCOPE" profile "$demo" --runs 2 --quiet --trace "$work/nowhere/trace.json"
 
 # Ctrl-C ends a long measurement with 5, and leaves no file that is not whole.
 "$MLSCOPE" profile "$demo" --runs 1000000000 --trace "$work/cut.json" >/dev/null 2>"$work/.err" &

@@ -81,6 +81,6 @@ int console_finish(struct console *console, int code)
     if (!console->write_errno || console->write_errno == EPIPE)
         return code;
     struct mls_error error;
-    mls_fail(&error, MLS_ERR_IO, "cannot write to standard output: %s", strerror(console->write_errno));
+    mls_fail(&error, MLS_ERR_OUTPUT, "cannot write to standard output: %s", strerror(console->write_errno));
     return console_error(&error);
 }

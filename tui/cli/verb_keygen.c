@@ -49,7 +49,7 @@ static enum mls_status write_key(const char *path, bool force, const char *hex, 
         return MLS_OK;
     if (path && fd >= 0)
         unlink(path);
-    return mls_fail(reterr, MLS_ERR_IO, "cannot write the key to %s: %s", path ? path : "standard output",
+    return mls_fail(reterr, MLS_ERR_OUTPUT, "cannot write the key to %s: %s", path ? path : "standard output",
                     strerror(why));
 }
 

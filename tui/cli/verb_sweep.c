@@ -131,7 +131,7 @@ static enum mls_status write_svg(struct work *work, struct mls_error *reterr)
         return status;
     bool written = mls_sweep_write_svg(work->sweep, &file.writer);
     status = outfile_close(&file, written, reterr);
-    return status || written ? status : mls_fail(reterr, MLS_ERR_IO, "cannot write %s", path);
+    return status || written ? status : mls_fail(reterr, MLS_ERR_OUTPUT, "cannot write %s", path);
 }
 
 static enum mls_status write_out(struct work *work, struct mls_error *reterr)

@@ -65,6 +65,7 @@
     X(CANCELLED, 5, "cancelled")                                                       \
     X(TIMED_OUT, 5, "out of time")                                                     \
     X(MEMORY, 5, "out of memory")                                                      \
+    X(OUTPUT, 5, "an output could not be written")                                     \
     X(GATE, 1, "a gate was broken")                                                    \
     X(INTERNAL, 4, "internal error")
 

@@ -62,7 +62,7 @@ size_t mls_exporter_count(void);
 const struct mls_exporter *mls_exporter_at(size_t index);
 const struct mls_exporter *mls_exporter_find(const char *name);
 
-/* mls_exporter_write: writes the document; MEMORY or IO when that fails. */
+/* mls_exporter_write: writes the document; MEMORY or OUTPUT when that fails. */
 enum mls_status mls_exporter_write(const struct mls_exporter *exporter, const struct mls_document *document,
                                    const struct mls_writer *writer, struct mls_error *reterr);
 

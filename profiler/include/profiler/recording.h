@@ -88,8 +88,8 @@ struct mls_record_section {
 struct mls_record_writer;
 
 /*
- * mls_record_create: begins a file at `path`, replacing one that is there, readable by its owner alone. With
- * `redact`, names are replaced by numbers in everything that follows. IO when it cannot be written.
+ * mls_record_create: begins a file at `path`, which replaces one that is there once it is whole, readable by its owner alone. With
+ * `redact`, names are replaced by numbers in everything that follows. OUTPUT when it cannot be written.
  */
 enum mls_status mls_record_create(const char *path, bool redact, struct mls_record_writer **ret_writer,
                                   struct mls_error *reterr);
@@ -107,7 +107,7 @@ enum mls_status mls_record_measured(struct mls_record_writer *writer, const stru
 enum mls_status mls_record_put(struct mls_record_writer *writer, const struct mls_record_section *section,
                                struct mls_error *reterr);
 
-/* mls_record_close: writes the end mark and closes; NULL is fine. What was written stays after failures. */
+/* mls_record_close: writes the end mark; the file takes its place, or is gone when anything of it failed. NULL is fine. */
 enum mls_status mls_record_close(struct mls_record_writer *writer, struct mls_error *reterr);
 
 /* ---- Reading

@@ -251,7 +251,7 @@ static void a_writer_that_stops_ends_the_export(void **state)
     (void)state;
     for (size_t i = 0; i < mls_exporter_count(); i++)
         if (strcmp(mls_exporter_at(i)->name, "markdown") != 0) /* which needs a session */
-            export_as(mls_exporter_at(i)->name, MLS_ERR_IO);
+            export_as(mls_exporter_at(i)->name, MLS_ERR_OUTPUT);
 }
 
 int main(void)

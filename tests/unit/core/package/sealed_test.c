@@ -251,9 +251,9 @@ static void failed_seal_leaves_nothing(void **state)
     struct mls_package *package =
         open_expecting(write_package("m.mlpackage", GOOD_MANIFEST), NULL, MLS_OK, NULL);
     struct mls_error error;
-    assert_int_equal(mls_package_seal(package, key, in_folder("no/such/folder"), &error), MLS_ERR_IO);
+    assert_int_equal(mls_package_seal(package, key, in_folder("no/such/folder"), &error), MLS_ERR_OUTPUT);
     write_text("taken/file", "x");
-    assert_int_equal(mls_package_seal(package, key, in_folder("taken"), &error), MLS_ERR_IO);
+    assert_int_equal(mls_package_seal(package, key, in_folder("taken"), &error), MLS_ERR_OUTPUT);
     mls_package_release(package);
     mls_key_free(key);
     assert_int_equal(unlink(in_folder("taken/file")), 0);
