@@ -6,7 +6,7 @@
 #include "base/fp16.h"
 #include "kernels/lut/lut.h"
 
-/* Rows of as many terms as there are, in two dimensions; further ones are 1. */
+/* Two dimensions; further ones are 1. */
 static bool is_matrix(const struct mls_type *type)
 {
     if (type->rank < 2 || type->rank > MLS_RANK_MAX || type->dims[0] < 1 || type->dims[1] < 1)
@@ -17,116 +17,112 @@ static bool is_matrix(const struct mls_type *type)
     return true;
 }
 
-static bool code_integers(const struct mls_tensor *data, struct mls_arena *arena, struct mls_coded *ret)
+static struct mls_coded matrix_of(const struct mls_type *dense, enum mls_code_kind kind, unsigned bits,
+                                  const void *codes)
 {
-    bool is_signed = data->type.dtype == MLS_INT4;
-    ret->codes = data->data;
-    switch (data->type.dtype) {
-    case MLS_INT8:
-        ret->coding = MLS_CODING_INT8;
-        return true;
-    case MLS_UINT8:
-        ret->coding = MLS_CODING_UINT8;
-        return true;
-    case MLS_INT4:
-    case MLS_UINT4:
-        break;
-    default:
+    size_t n = (size_t)dense->dims[0], k = (size_t)dense->dims[1];
+    return (struct mls_coded){.n = n,
+                              .k = k,
+                              .kind = kind,
+                              .bits = bits,
+                              .codes = codes,
+                              .codes_bytes = (n * k * bits + 7) / 8,
+                              .code_rows = n,
+                              .code_cols = k,
+                              .n_tables = 1,
+                              .n_vector = 1};
+}
+
+bool mls_code_values(const struct mls_type *dense, const struct mls_tensor *values, struct mls_coded *ret_coded)
+{
+    if (!is_matrix(dense) || values->type.dtype != MLS_FP16 || !values->data)
         return false;
-    }
-    float *table = mls_arena_array(arena, MLS_MATVEC_TABLE, sizeof *table, 64);
-    if (!table)
-        return false;
-    for (int i = 0; i < MLS_MATVEC_TABLE; i++)
-        table[i] = (float)(is_signed && i >= 8 ? i - 16 : i);
-    ret->coding = MLS_CODING_TABLE4;
-    ret->tables = table;
-    ret->rows_per_table = ret->n;
+    *ret_coded = matrix_of(dense, MLS_CODE_VALUES, 16, values->data);
     return true;
 }
 
-/* The element of a blocked parameter [r, c] that belongs to row and block of terms. */
-static size_t entry_at(const struct mls_type *shape, size_t n, size_t row, size_t block)
+bool mls_code_integers(const struct mls_type *dense, const struct mls_tensor *data, struct mls_coded *ret_coded)
 {
-    size_t rows = (size_t)shape->dims[0], cols = (size_t)shape->dims[1];
-    return row / (n / rows) * cols + block;
-}
-
-bool mls_code_scaled(const struct mls_tensor *data, const struct mls_type *scale_shape,
-                     const struct mls_tensor *scale, const struct mls_tensor *offset, struct mls_arena *arena,
-                     struct mls_coded *ret_coded)
-{
-    if (!is_matrix(&data->type) || scale->type.dtype != MLS_FP16 || !is_matrix(scale_shape) || !data->data)
+    enum mls_dtype dtype = data->type.dtype;
+    bool is_signed = dtype == MLS_INT8 || dtype == MLS_INT4;
+    if (!is_matrix(dense) || !data->data || !(is_signed || dtype == MLS_UINT8 || dtype == MLS_UINT4))
         return false;
-    struct mls_coded coded = {.n = (size_t)data->type.dims[0], .k = (size_t)data->type.dims[1]};
-    size_t rows = (size_t)scale_shape->dims[0], blocks = (size_t)scale_shape->dims[1];
-    if (coded.n % rows || coded.k % blocks || !code_integers(data, arena, &coded))
-        return false;
-    coded.block = coded.k / blocks;
-    coded.scales = scale->data;
-    coded.bytes = mls_type_bytes(&data->type) + coded.n * blocks * sizeof(uint16_t);
-    if (rows != coded.n) {
-        uint16_t *scales = mls_arena_array(arena, coded.n * blocks, sizeof *scales, 64);
-        for (size_t i = 0; scales && i < coded.n * blocks; i++)
-            scales[i] =
-                ((const uint16_t *)scale->data)[entry_at(scale_shape, coded.n, i / blocks, i % blocks)];
-        coded.scales = scales;
-    }
-    if (offset) {
-        float *shifts = mls_arena_array(arena, coded.n * blocks, sizeof *shifts, 64);
-        for (size_t i = 0; shifts && i < coded.n * blocks; i++) {
-            size_t at = mls_type_elems(&offset->type) == 1
-                            ? 0
-                            : entry_at(scale_shape, coded.n, i / blocks, i % blocks);
-            shifts[i] = mls_fp16_to_fp32(coded.scales[i]) * (float)mls_tensor_float(offset, (int64_t)at);
-        }
-        coded.shifts = shifts;
-        coded.bytes += coded.n * blocks * sizeof *shifts;
-    }
-    *ret_coded = coded;
-    return coded.scales && (!offset || coded.shifts);
+    *ret_coded = matrix_of(dense, MLS_CODE_INTEGERS, mls_dtype_bits(dtype), data->data);
+    ret_coded->is_signed = is_signed;
+    return true;
 }
 
-/* Codes of three bits, one in each half byte. */
-static const void *spread_to_nibbles(const void *codes, size_t n, struct mls_arena *arena)
+/* Numbers as fp16; false when one is not finite, or not exactly such a number. */
+static bool as_halves(const struct mls_tensor *numbers, size_t n, uint16_t *ret)
 {
-    enum { BATCH = 1024 };
-    uint8_t *nibbles = mls_arena_array(arena, (n + 1) / 2, 1, 64), values[BATCH];
-    for (size_t i = 0; nibbles && i < n; i += BATCH) {
-        size_t part = n - i < BATCH ? n - i : BATCH;
-        mls_unpack_bits(codes, 3, i, part, values);
-        mls_pack_nibbles(values, part, nibbles + i / 2);
+    bool one = mls_type_elems(&numbers->type) == 1, exact = true;
+    for (size_t i = 0; i < n; i++) {
+        float value = (float)mls_tensor_float(numbers, one ? 0 : (int64_t)i);
+        ret[i] = mls_fp32_to_fp16(value);
+        exact &= isfinite(value) && mls_fp16_to_fp32(ret[i]) == value;
     }
-    return nibbles;
+    return exact;
 }
 
-bool mls_code_palette(const struct mls_type *dense, const void *codes, unsigned bits,
-                      const struct mls_tensor *tables, int64_t n_tables, struct mls_arena *arena,
+static bool all_zeros(const uint16_t *halves, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (halves[i] & 0x7fff)
+            return false;
+    return true;
+}
+
+bool mls_code_scale(const struct mls_type *blocks, const struct mls_tensor *scale, const struct mls_tensor *offset,
+                    struct mls_arena *arena, struct mls_coded *coded)
+{
+    if (coded->scales || scale->type.dtype != MLS_FP16 || !is_matrix(blocks))
+        return false;
+    size_t rows = (size_t)blocks->dims[0], cols = (size_t)blocks->dims[1], n = rows * cols;
+    if (coded->n % rows || coded->k % cols)
+        return false;
+    uint16_t *offsets = offset ? mls_arena_array(arena, n, sizeof *offsets, 64) : NULL;
+    if (offset && (!offsets || !as_halves(offset, n, offsets)))
+        return false;
+    coded->scales = scale->data;
+    coded->offsets = offset && !all_zeros(offsets, n) ? offsets : NULL;
+    coded->scale_rows = rows;
+    coded->scale_cols = cols;
+    return true;
+}
+
+bool mls_code_indices(const struct mls_type *dense, const struct mls_code_indices *indices,
                       struct mls_coded *ret_coded)
 {
-    static const enum mls_coding codings[] = {
-        [1] = MLS_CODING_TABLE1, [2] = MLS_CODING_TABLE2, [3] = MLS_CODING_TABLE4, [4] = MLS_CODING_TABLE4};
-    if (!is_matrix(dense) || bits < 1 || bits > 4 || tables->type.dtype != MLS_FP16 ||
-        dense->dims[0] % n_tables)
+    const struct mls_tensor *tables = indices->tables;
+    bool across = indices->vector_axis == 1 && indices->n_vector > 1;
+    enum mls_dtype dtype = tables->type.dtype;
+    if (!is_matrix(dense) || (dtype != MLS_FP16 && dtype != MLS_INT8 && dtype != MLS_UINT8) ||
+        (indices->table_rows > 1 && indices->table_cols > 1) || indices->vector_axis > 1 ||
+        indices->n_vector > MLS_CODED_VECTOR_MAX)
         return false;
-    size_t n_entries = (size_t)1 << bits, n = (size_t)mls_type_elems(dense);
-    struct mls_coded coded = {.coding = codings[bits],
-                              .n = (size_t)dense->dims[0],
-                              .k = (size_t)dense->dims[1],
-                              .codes = bits == 3 ? spread_to_nibbles(codes, n, arena) : codes,
-                              .rows_per_table = (size_t)(dense->dims[0] / n_tables),
-                              .bytes = n * (bits == 3 ? 4 : bits) / 8};
-    float *entries = mls_arena_array(arena, (size_t)n_tables * MLS_MATVEC_TABLE, sizeof *entries, 64);
-    if (!entries || !coded.codes)
-        return false;
-    for (size_t i = 0; i < (size_t)n_tables * MLS_MATVEC_TABLE; i++) {
-        size_t at = i / MLS_MATVEC_TABLE * n_entries + i % MLS_MATVEC_TABLE % n_entries;
-        entries[i] = mls_fp16_to_fp32(((const uint16_t *)tables->data)[at]);
-        if (!isfinite(entries[i])) /* zeros that fill up x would not hide it */
-            return false;
-    }
-    coded.tables = entries;
-    coded.bytes += (size_t)n_tables * MLS_MATVEC_TABLE * sizeof *entries;
+    struct mls_coded coded = matrix_of(dense, MLS_CODE_INDICES, indices->bits, indices->indices);
+    coded.table_dtype = dtype;
+    coded.tables = tables->data;
+    coded.n_tables = (size_t)(indices->table_rows * indices->table_cols);
+    coded.table_cols = indices->table_cols > 1;
+    coded.n_vector = (size_t)indices->n_vector;
+    coded.vector_rows = !across;
+    *(across ? &coded.k : &coded.n) *= coded.n_vector;
     *ret_coded = coded;
+    return true;
+}
+
+bool mls_code_mask(const uint8_t *mask, struct mls_arena *arena, struct mls_coded *coded)
+{
+    size_t *starts = mls_arena_array(arena, coded->code_rows, sizeof *starts, 64), n = 0;
+    if (!starts)
+        return false;
+    for (size_t row = 0; row < coded->code_rows; row++) {
+        starts[row] = n;
+        n += mls_count_bits(mask, row * coded->code_cols, coded->code_cols);
+    }
+    coded->mask = mask;
+    coded->row_starts = starts;
+    coded->codes_bytes = (n * coded->bits + 7) / 8;
     return true;
 }

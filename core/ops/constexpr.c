@@ -3,6 +3,7 @@
 
 #include "kernels/convert/convert.h"
 #include "kernels/lut/lut.h"
+#include "ops/coded.h"
 #include "ops/elementwise.h"
 #include "ops/op_family.h"
 #include "ops/scaling.h"
@@ -161,6 +162,17 @@ static enum mls_status run_sparse(struct mls_op_call *call, struct mls_op_env *e
     return MLS_OK;
 }
 
+static bool code_sparse(const struct mls_op_call *call, struct mls_arena *arena, struct mls_coded *ret_coded)
+{
+    const struct mls_tensor *nonzero = mls_op_in(call, NONZERO);
+    if (nonzero->coded) {
+        *ret_coded = *nonzero->coded;
+        return ret_coded->mask != NULL;
+    }
+    return mls_code_values(&mls_op_out(call, 0)->type, nonzero, ret_coded) &&
+           mls_code_mask(mls_op_in(call, MASK)->data, arena, ret_coded);
+}
+
 #define CAST(opset)                                                                    \
     {                                                                                  \
         .name = "constexpr_cast", .since = (opset), .flags = MLS_OP_CONSTEXPR,         \
@@ -180,14 +192,16 @@ static const struct mls_op_row rows[] = {
                 [SHAPE] = {"shape", MLS_DTYPE_BIT(MLS_UINT32), MLS_PARAM_CONST, 0}},
      .infer = infer_sparse_bytes,
      .scratch_bytes = scratch_sparse,
+     .code = code_sparse,
      .run = run_sparse},
     {.name = "constexpr_sparse_to_dense",
      .since = 8,
      .flags = MLS_OP_CONSTEXPR,
-     .params = {[NONZERO] = {"nonzero_data", MLS_T_QUANTIZED, MLS_PARAM_CONST, 0},
+     .params = {[NONZERO] = {"nonzero_data", MLS_T_QUANTIZED, MLS_PARAM_CONST | MLS_PARAM_CODED, 0},
                 [MASK] = {"mask", MLS_DTYPE_BIT(MLS_UINT1), MLS_PARAM_CONST, 0}},
      .infer = infer_sparse_bits,
      .scratch_bytes = scratch_sparse,
+     .code = code_sparse,
      .run = run_sparse},
 };
 

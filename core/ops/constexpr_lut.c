@@ -154,9 +154,15 @@ static enum mls_status run_flat(struct mls_op_call *call, struct mls_op_env *env
 
 static bool code_flat(const struct mls_op_call *call, struct mls_arena *arena, struct mls_coded *ret_coded)
 {
+    (void)arena;
     const struct mls_tensor *lut = mls_op_in(call, LUT);
-    return mls_code_palette(&mls_op_out(call, 0)->type, mls_op_in(call, INDICES)->data,
-                            index_bits(lut->type.dims[0]), lut, 1, arena, ret_coded);
+    struct mls_code_indices indices = {.indices = mls_op_in(call, INDICES)->data,
+                                       .bits = index_bits(lut->type.dims[0]),
+                                       .tables = lut,
+                                       .table_rows = 1,
+                                       .table_cols = 1,
+                                       .n_vector = 1};
+    return mls_code_indices(&mls_op_out(call, 0)->type, &indices, ret_coded);
 }
 
 /* ---- Opset 8: tables by blocks, and vectors ---- */
@@ -233,17 +239,31 @@ static enum mls_status run_blocks(struct mls_op_call *call, struct mls_op_env *e
     return MLS_OK;
 }
 
-static bool code_blocks(const struct mls_op_call *call, struct mls_arena *arena, struct mls_coded *ret_coded)
+/* `dense` is the type of the indices' dense form. */
+static bool code_tables(const struct mls_op_call *call, const struct mls_type *dense, unsigned indices,
+                        unsigned vector_axis, struct mls_coded *ret_coded)
 {
-    const struct mls_tensor *indices = mls_op_in(call, INDICES), *lut = mls_op_in(call, LUT);
-    unsigned rank = indices->type.rank;
-    if (lut->type.dims[rank + 1] != 1)
+    const struct mls_tensor *packed = mls_op_in(call, indices), *lut = mls_op_in(call, indices + 1);
+    unsigned rank = dense->rank, axis = 0;
+    if (rank < 2 || !packed->data || !mls_op_axis(mls_op_int(call, vector_axis, 0), rank, &axis))
         return false;
-    for (unsigned i = 1; i < rank; i++) /* tables for blocks of rows only */
+    for (unsigned i = 2; i < rank; i++)
         if (lut->type.dims[i] != 1)
             return false;
-    return mls_code_palette(&indices->type, indices->data, mls_dtype_bits(indices->type.dtype), lut,
-                            lut->type.dims[0], arena, ret_coded);
+    struct mls_code_indices codes = {.indices = packed->data,
+                                     .bits = mls_dtype_bits(packed->type.dtype),
+                                     .tables = lut,
+                                     .table_rows = lut->type.dims[0],
+                                     .table_cols = lut->type.dims[1],
+                                     .n_vector = lut->type.dims[rank + 1],
+                                     .vector_axis = axis};
+    return mls_code_indices(dense, &codes, ret_coded);
+}
+
+static bool code_blocks(const struct mls_op_call *call, struct mls_arena *arena, struct mls_coded *ret_coded)
+{
+    (void)arena;
+    return code_tables(call, &mls_op_in(call, INDICES)->type, INDICES, VECTOR_AXIS, ret_coded);
 }
 
 /* ---- Sparse indices ---- */
@@ -332,6 +352,14 @@ static enum mls_status run_sparse(struct mls_op_call *call, struct mls_op_env *e
     return MLS_OK;
 }
 
+/* Both outputs together; the first, the mask, is that of the input: not repeated for vectors. */
+static bool code_sparse(const struct mls_op_call *call, struct mls_arena *arena, struct mls_coded *ret_coded)
+{
+    const struct mls_tensor *mask = mls_op_in(call, S_MASK);
+    return code_tables(call, &mask->type, S_INDICES, S_VECTOR_AXIS, ret_coded) && ret_coded->n_vector == 1 &&
+           mls_code_mask(mask->data, arena, ret_coded);
+}
+
 #define T_LUT (MLS_T_FLOAT | MLS_T_BYTES)
 #define T_INDEX                                                                       \
     (MLS_DTYPE_BIT(MLS_UINT1) | MLS_DTYPE_BIT(MLS_UINT2) | MLS_DTYPE_BIT(MLS_UINT3) | \
@@ -368,6 +396,7 @@ static const struct mls_op_row rows[] = {
                 [S_LUT] = {"lut", T_LUT, MLS_PARAM_CONST, 0},
                 [S_VECTOR_AXIS] = AXIS_PARAM},
      .infer = infer_sparse,
+     .code = code_sparse,
      .run = run_sparse},
 };
 

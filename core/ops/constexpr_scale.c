@@ -58,7 +58,8 @@ static bool code_affine(const struct mls_op_call *call, struct mls_arena *arena,
         return false;
     for (unsigned i = 0; i < shape.rank; i++)
         shape.dims[i] = i == axis && !whole ? shape.dims[i] : 1;
-    return mls_code_scaled(data, &shape, scale, mls_op_in(call, A_ZERO_POINT), arena, ret_coded);
+    return mls_code_integers(&data->type, data, ret_coded) &&
+           mls_code_scale(&shape, scale, mls_op_in(call, A_ZERO_POINT), arena, ret_coded);
 }
 
 /* ---- constexpr_blockwise_shift_scale ---- */
@@ -127,12 +128,22 @@ static enum mls_status run_blockwise(struct mls_op_call *call, struct mls_op_env
     return MLS_OK;
 }
 
+/* Scales of what is coded already (a palette with scales), of integers, or of numbers. */
+static bool code_scaled(const struct mls_op_call *call, const struct mls_scaling_params *params,
+                        const struct mls_type *dense, struct mls_arena *arena, struct mls_coded *ret_coded)
+{
+    const struct mls_tensor *data = mls_op_in(call, params->data), *scale = mls_op_in(call, params->scale);
+    if (data->coded)
+        *ret_coded = *data->coded;
+    else if (!mls_code_integers(dense, data, ret_coded) && !mls_code_values(dense, data, ret_coded))
+        return false;
+    return mls_code_scale(&scale->type, scale, mls_op_in(call, params->offset), arena, ret_coded);
+}
+
 static bool code_blockwise(const struct mls_op_call *call, struct mls_arena *arena,
                            struct mls_coded *ret_coded)
 {
-    const struct mls_tensor *scale = mls_op_in(call, B_SCALE);
-    return mls_code_scaled(mls_op_in(call, B_DATA), &scale->type, scale, mls_op_in(call, B_OFFSET), arena,
-                           ret_coded);
+    return code_scaled(call, &block_params, &mls_op_in(call, B_DATA)->type, arena, ret_coded);
 }
 
 /* ---- constexpr_sparse_blockwise_shift_scale ---- */
@@ -178,6 +189,15 @@ static enum mls_status run_sparse(struct mls_op_call *call, struct mls_op_env *e
     return MLS_OK;
 }
 
+/* Both outputs together; the first, the mask, is that of the input. */
+static bool code_sparse(const struct mls_op_call *call, struct mls_arena *arena, struct mls_coded *ret_coded)
+{
+    const struct mls_tensor *mask = mls_op_in(call, S_MASK);
+    if (!code_scaled(call, &sparse_params, &mask->type, arena, ret_coded))
+        return false;
+    return ret_coded->mask || mls_code_mask(mask->data, arena, ret_coded);
+}
+
 #define SCALE_PARAMS(scale, offset)                                                                         \
     [scale] = {"scale", MLS_T_FLOAT, MLS_PARAM_CONST, 0}, [offset] = {"offset", MLS_T_QUANTIZED,            \
                                                                       MLS_PARAM_CONST | MLS_PARAM_OPTIONAL, \
@@ -198,7 +218,8 @@ static const struct mls_op_row rows[] = {
     {.name = "constexpr_blockwise_shift_scale",
      .since = 8,
      .flags = MLS_OP_CONSTEXPR,
-     .params = {[B_DATA] = {"data", MLS_T_QUANTIZED, MLS_PARAM_CONST, 0}, SCALE_PARAMS(B_SCALE, B_OFFSET)},
+     .params = {[B_DATA] = {"data", MLS_T_QUANTIZED, MLS_PARAM_CONST | MLS_PARAM_CODED, 0},
+                SCALE_PARAMS(B_SCALE, B_OFFSET)},
      .infer = infer_blockwise,
      .scratch_bytes = scratch_blockwise,
      .code = code_blockwise,
@@ -207,10 +228,11 @@ static const struct mls_op_row rows[] = {
      .since = 8,
      .flags = MLS_OP_CONSTEXPR | MLS_OP_OUTPUTS,
      .params = {[S_MASK] = {"data_mask", MLS_DTYPE_BIT(MLS_UINT1), MLS_PARAM_CONST, 0},
-                [S_DATA] = {"nonzero_data", MLS_T_QUANTIZED, MLS_PARAM_CONST, 0},
+                [S_DATA] = {"nonzero_data", MLS_T_QUANTIZED, MLS_PARAM_CONST | MLS_PARAM_CODED, 0},
                 SCALE_PARAMS(S_SCALE, S_OFFSET)},
      .infer = infer_sparse,
      .scratch_bytes = scratch_sparse,
+     .code = code_sparse,
      .run = run_sparse},
 };
 

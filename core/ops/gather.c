@@ -151,21 +151,22 @@ struct coded_job {
     const struct mls_kernels *kernels;
     const struct mls_coded *table;
     struct gather_job rows;
-    float *scratch; /* a row for each thread */
 };
 
 static void gather_coded(void *context, size_t row, uint32_t thread)
 {
+    (void)thread;
     struct coded_job *job = context;
     size_t k = job->table->k;
+    struct mls_coded_cache cache;
     int64_t index = pick(job->rows.indices, (int64_t)row, job->rows.n, job->rows.rule);
     if (index < 0) {
         __atomic_store_n(&job->rows.bad, (int64_t)row, __ATOMIC_RELAXED);
         return;
     }
-    float *values = job->scratch + thread * k;
-    mls_coded_row(job->kernels, job->table, (size_t)index, values);
-    job->kernels->convert->fp32_to_fp16(values, (uint16_t *)(void *)job->rows.out + row * k, k);
+    cache.n_known = 0;
+    mls_coded_terms(job->kernels, job->table, (size_t)index, 0, k, &cache,
+                    (uint16_t *)(void *)job->rows.out + row * k);
 }
 
 /* Rows of a matrix are decoded; along other axes the table is needed as a whole. */
@@ -185,17 +186,13 @@ static enum mls_status pack_gather(const struct mls_op_call *call, struct mls_op
         return MLS_OK;
     size_t bytes = mls_type_bytes(&x->type);
     uint16_t *table = bytes != SIZE_MAX ? mls_arena_alloc(arena, bytes, 64) : NULL;
-    if (!table || !mls_coded_expand(env->kernels, env->pool, x->coded, table))
+    if (!table)
         return mls_op_fail(call, env->error, MLS_ERR_MEMORY, "no memory for its table");
+    mls_coded_expand(env->kernels, env->pool, x->coded, &(struct mls_coded_part){0, x->coded->n, 0, x->coded->k},
+                     table);
     *ret_packed = table;
     *ret_packed_bytes = bytes;
     return MLS_OK;
-}
-
-static size_t scratch_gather(const struct mls_op_call *call, const struct mls_op_env *env)
-{
-    const struct mls_tensor *x = mls_op_in(call, X);
-    return x->coded && !call->packed ? x->coded->k * sizeof(float) * mls_pool_threads(env->pool) : 0;
 }
 
 static enum mls_status run_gather(struct mls_op_call *call, struct mls_op_env *env)
@@ -222,8 +219,7 @@ static enum mls_status run_gather(struct mls_op_call *call, struct mls_op_env *e
         !same_dims(&x->type, &indices->type, batch))
         return mls_op_fail(call, env->error, MLS_ERR_RUN_SHAPE, "x and indices are not as planned");
     if (x->coded && !call->packed) {
-        struct coded_job coded = {
-            .kernels = env->kernels, .table = x->coded, .rows = job, .scratch = call->scratch};
+        struct coded_job coded = {.kernels = env->kernels, .table = x->coded, .rows = job};
         mls_pool_for(env->pool, (size_t)job.n_rows, gather_coded, &coded);
         call->kernel = "gather_coded_rows";
         return coded.rows.bad < 0 ? MLS_OK : mls_index_fail(call, indices, coded.rows.bad, job.n, env->error);
@@ -366,7 +362,7 @@ static enum mls_status run_gather_nd(struct mls_op_call *call, struct mls_op_env
 #define X_FLAGS_gather MLS_PARAM_CODED
 #define X_FLAGS_gather_along_axis 0
 #define X_FLAGS_gather_nd 0
-#define MORE_gather .pack = pack_gather, .scratch_bytes = scratch_gather,
+#define MORE_gather .pack = pack_gather,
 #define MORE_gather_along_axis
 #define MORE_gather_nd
 #define WITH_AXIS OPTION("axis", MLS_T_I32)

@@ -1,10 +1,7 @@
 /* linear.c: x times a constant matrix. */
-#include <stdlib.h>
-#include <string.h>
-
 #include "kernels/convert/convert.h"
-#include "kernels/matvec/matvec.h"
-#include "ops/product.h"
+#include "ops/coded.h"
+#include "ops/product_coded.h"
 
 enum { L_X, L_WEIGHT, L_BIAS };
 
@@ -49,7 +46,7 @@ static struct mls_gemm linear_gemm(const struct mls_op_call *call)
                             .epilogue = call->fused};
     for (unsigned i = 0; i + 1 < y->type.rank; i++)
         gemm.m *= (size_t)y->type.dims[i];
-    if (packed && !packed->coded)
+    if (packed && !packed->panels && !packed->strips)
         mls_product_use(packed, &gemm.b);
     return gemm;
 }
@@ -69,80 +66,11 @@ static size_t linear_bias_bytes(const struct mls_op_call *call)
                : 0;
 }
 
-/* Products of so few rows take as long as reading the weights. */
-enum { FEW_ROWS = 4 };
-
 static uint32_t pack_kind_linear(const struct mls_op_call *call)
 {
     const struct mls_type *y = &mls_op_out(call, 0)->type;
     int64_t n = mls_op_in(call, L_WEIGHT)->type.dims[0];
-    return mls_type_is_static(y) && n > 0 && mls_type_elems(y) <= FEW_ROWS * n;
-}
-
-/* Weights that a product reads as they are stored; NULL: none. */
-static enum mls_status find_coded(const struct mls_op_call *call, struct mls_op_env *env,
-                                  struct mls_arena *arena, const struct mls_coded **ret_coded)
-{
-    const struct mls_tensor *weight = mls_op_in(call, L_WEIGHT);
-    bool few = pack_kind_linear(call);
-    *ret_coded = few || env->weights == MLS_WEIGHTS_COMPRESSED ? weight->coded : NULL;
-    bool half = weight->type.dtype == MLS_FP16 && mls_product_is_float(&mls_op_out(call, 0)->type);
-    if (!few || !half || !weight->data)
-        return MLS_OK;
-    struct mls_coded *coded = MLS_NEW(arena, struct mls_coded);
-    if (!coded)
-        return mls_op_fail(call, env->error, MLS_ERR_MEMORY, "no memory for its weights");
-    *coded = (struct mls_coded){.coding = MLS_CODING_FP16,
-                                .n = (size_t)weight->type.dims[0],
-                                .k = (size_t)weight->type.dims[1],
-                                .codes = weight->data,
-                                .bytes = mls_type_bytes(&weight->type)};
-    if (mls_matvec_can(coded))
-        *ret_coded = coded;
-    return MLS_OK;
-}
-
-/* Weights from which on it pays to read them from large pages instead of the file's. */
-enum { COPY_BYTES = 256 * 1024 };
-
-static const void *copy_large(struct mls_arena *arena, const void *data, size_t bytes)
-{
-    void *copy = mls_arena_alloc_large(arena, bytes);
-    if (copy)
-        memcpy(copy, data, bytes);
-    return copy;
-}
-
-/* The same weights in memory of the session, unless they are few, or lie in memory already. */
-static enum mls_status place_coded(const struct mls_op_call *call, struct mls_op_env *env,
-                                   struct mls_arena *arena, struct mls_coded *coded, size_t *ret_bytes)
-{
-    size_t codes = mls_coded_code_bytes(coded),
-           scales = coded->scales ? coded->n * (coded->k / coded->block) * 2 : 0;
-    if (codes < COPY_BYTES || mls_arena_is_secret(arena))
-        return MLS_OK;
-    coded->codes = copy_large(arena, coded->codes, codes);
-    if (coded->scales)
-        coded->scales = copy_large(arena, coded->scales, scales);
-    if (!coded->codes || (scales && !coded->scales))
-        return mls_op_fail(call, env->error, MLS_ERR_MEMORY, "no memory for its weights");
-    *ret_bytes = codes + scales;
-    return MLS_OK;
-}
-
-static enum mls_status pack_coded(const struct mls_op_call *call, struct mls_op_env *env,
-                                  struct mls_arena *arena, const struct mls_coded *coded,
-                                  const void **ret_packed, size_t *ret_packed_bytes)
-{
-    struct mls_product_packed *packed = MLS_NEW(arena, struct mls_product_packed);
-    struct mls_coded *own = MLS_NEW(arena, struct mls_coded);
-    if (!packed || !own)
-        return mls_op_fail(call, env->error, MLS_ERR_MEMORY, "no memory for its weights");
-    *own = *coded;
-    *packed = (struct mls_product_packed){.side = MLS_GEMM_B, .dtype = MLS_FP16, .coded = own};
-    *ret_packed = packed;
-    *ret_packed_bytes = sizeof *packed;
-    return place_coded(call, env, arena, own, ret_packed_bytes);
+    return mls_type_is_static(y) && n > 0 && mls_type_elems(y) <= MLS_PRODUCT_FEW_ROWS * n;
 }
 
 static enum mls_status pack_dense(const struct mls_op_call *call, struct mls_op_env *env,
@@ -158,33 +86,27 @@ static enum mls_status pack_linear(const struct mls_op_call *call, struct mls_op
                                    struct mls_arena *arena, const void **ret_packed, size_t *ret_packed_bytes)
 {
     const struct mls_tensor *weight = mls_op_in(call, L_WEIGHT);
-    const struct mls_coded *coded;
-    enum mls_status status = find_coded(call, env, arena, &coded);
-    if (status || (!weight->data && !weight->coded))
-        return status;
+    bool few = pack_kind_linear(call), floats = mls_product_is_float(&mls_op_out(call, 0)->type);
+    struct mls_coded values;
+    const struct mls_coded *coded = weight->coded;
+    if (!coded && few && floats && mls_code_values(&weight->type, weight, &values))
+        coded = &values;
+    enum mls_status status = MLS_OK;
     if (coded)
-        return pack_coded(call, env, arena, coded, ret_packed, ret_packed_bytes);
-    if (weight->data)
-        return pack_dense(call, env, arena, weight, ret_packed, ret_packed_bytes);
-    struct mls_tensor expanded = {.type = weight->type};
-    size_t bytes = mls_type_bytes(&weight->type);
-    uint16_t *halves = bytes != SIZE_MAX ? malloc(bytes) : NULL;
-    expanded.data = halves;
-    if (!halves || !mls_coded_expand(env->kernels, env->pool, weight->coded, halves))
-        status = mls_op_fail(call, env->error, MLS_ERR_MEMORY, "no memory for its packed weights");
-    else
-        status = pack_dense(call, env, arena, &expanded, ret_packed, ret_packed_bytes);
-    free(halves);
-    return status;
+        status = mls_product_pack_coded(call, env, arena, coded, false, few, ret_packed, ret_packed_bytes);
+    if (status || *ret_packed || (!weight->data && !weight->coded))
+        return status;
+    return mls_product_pack_expanded(call, env, arena, weight, pack_dense, ret_packed, ret_packed_bytes);
 }
 
 static struct mls_matvec linear_matvec(const struct mls_op_call *call, const struct mls_gemm *gemm,
-                                       const struct mls_coded *coded)
+                                       const struct mls_product_packed *packed)
 {
     return (struct mls_matvec){.m = gemm->m,
                                .x = gemm->a.data,
                                .x_dtype = mls_op_in(call, L_X)->type.dtype,
-                               .weights = coded,
+                               .exact = packed->exact,
+                               .weights = packed->panels,
                                .y = gemm->c,
                                .y_dtype = gemm->c_dtype,
                                .epilogue = gemm->epilogue};
@@ -196,10 +118,12 @@ static size_t scratch_linear(const struct mls_op_call *call, const struct mls_op
     const struct mls_product_packed *packed = call->packed;
     if (gemm.c_dtype == MLS_INT32)
         return linear_bias_bytes(call);
-    if (packed && packed->coded) {
-        struct mls_matvec matvec = linear_matvec(call, &gemm, packed->coded);
-        return linear_bias_bytes(call) + mls_matvec_scratch_bytes(env->kernels, &matvec);
+    if (packed && packed->panels) {
+        struct mls_matvec matvec = linear_matvec(call, &gemm, packed);
+        return linear_bias_bytes(call) + mls_matvec_scratch_bytes(&matvec);
     }
+    if (packed && packed->strips)
+        return linear_bias_bytes(call) + mls_product_strips_bytes(env, &gemm);
     return linear_bias_bytes(call) + mls_gemm_scratch_bytes(env->kernels, &gemm, mls_pool_threads(env->pool));
 }
 
@@ -223,15 +147,17 @@ static enum mls_status run_linear(struct mls_op_call *call, struct mls_op_env *e
         return MLS_OK;
     }
     const struct mls_product_packed *packed = call->packed;
-    if (packed && packed->coded) {
-        struct mls_matvec matvec = linear_matvec(call, &gemm, packed->coded);
+    void *scratch = (uint8_t *)call->scratch + linear_bias_bytes(call);
+    if (packed && packed->panels) {
+        struct mls_matvec matvec = linear_matvec(call, &gemm, packed);
         matvec.bias = terms;
-        mls_matvec_run(env->kernels, env->pool, &matvec, (uint8_t *)call->scratch + linear_bias_bytes(call));
-        call->kernel = env->kernels->matvec->names[packed->coded->coding];
+        mls_matvec_run(env->kernels, env->pool, &matvec, scratch, &call->kernel);
         return MLS_OK;
     }
     gemm.col_bias = terms;
-    return mls_product_run(call, env, &gemm, (uint8_t *)call->scratch + linear_bias_bytes(call));
+    if (packed && packed->strips)
+        return mls_product_strips_run(call, env, packed, &gemm, scratch);
+    return mls_product_run(call, env, &gemm, scratch);
 }
 
 static uint64_t flops_linear(const struct mls_op_call *call)

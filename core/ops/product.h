@@ -16,8 +16,11 @@ struct mls_product_packed {
     enum mls_dtype dtype;
     const void *elems;
     size_t matrix_elems;
-    const struct mls_coded
-        *coded; /* weights as they are stored, for mls_matvec; then the rest says nothing */
+    /* Weights that stay compressed (product_coded.h); then the rest says nothing. */
+    const struct mls_panels *panels;
+    const struct mls_coded *strips;
+    bool transposed; /* of strips */
+    bool exact;      /* no fixed point */
 };
 
 bool mls_product_is_float(const struct mls_type *type);

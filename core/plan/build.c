@@ -354,6 +354,8 @@ static enum mls_status plan_op(struct builder *builder, mls_op_id op_id)
         status = infer(builder, &work);
     if (!status && !done)
         status = plan_keep_coded(builder, &work, &done);
+    if (!status && !done && row->flags & MLS_OP_CONSTEXPR)
+        status = plan_decompress_inputs(builder, work.op);
     if (!status && !done)
         status = plan_fold(builder, &work, &done);
     if (!status && done)

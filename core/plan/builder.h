@@ -82,6 +82,8 @@ enum mls_status plan_fold(struct builder *builder, struct piece_node *work, bool
 bool plan_folded_before(struct builder *builder, mls_op_id op);
 /* plan_keep_coded: lets a compressed constant stand as it is stored, where all its users take it so. */
 enum mls_status plan_keep_coded(struct builder *builder, struct piece_node *work, bool *ret_kept);
+/* plan_decompress_inputs: computes those inputs of an operation that were kept so, since it cannot take them so. */
+enum mls_status plan_decompress_inputs(struct builder *builder, const struct mls_op *op);
 /* plan_constant: fills a slot from the program's constant; false when out of memory. */
 bool plan_constant(struct builder *builder, uint32_t slot, mls_value_id value);
 /* plan_pack: the packed weights of an operation, made on first need. */

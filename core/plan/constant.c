@@ -8,7 +8,7 @@
 #include "base/checked.h"
 #include "base/fp16.h"
 #include "base/limits.h"
-#include "kernels/matvec/matvec.h"
+#include "kernels/matvec/panels.h"
 
 enum { FOLD_ALWAYS_BYTES = 64 * 1024, WEIGHT_ALIGN = 64 };
 
@@ -90,9 +90,8 @@ static void release_weights(const struct builder *builder, const struct piece_no
             const struct plan_slot *slot = &builder->plan->slots[work->arguments[i].values[j]];
             size_t bytes = mls_type_bytes(&slot->tensor.type);
             const struct mls_coded *coded = slot->tensor.coded;
-            if (coded && mls_coded_code_bytes(coded) >= FOLD_ALWAYS_BYTES)
-                mls_package_done_with(builder->shared->model->package, coded->codes,
-                                      mls_coded_code_bytes(coded));
+            if (coded && coded->codes_bytes >= FOLD_ALWAYS_BYTES)
+                mls_package_done_with(builder->shared->model->package, coded->codes, coded->codes_bytes);
             if (slot->storage == PLAN_CONSTANT && slot->tensor.data && bytes != SIZE_MAX &&
                 bytes >= FOLD_ALWAYS_BYTES)
                 mls_package_done_with(builder->shared->model->package, slot->tensor.data, bytes);
@@ -168,15 +167,28 @@ enum mls_status plan_fold(struct builder *builder, struct piece_node *work, bool
     return MLS_OK;
 }
 
+/* The output that is described in its stored form; those before it, masks, are the first parameters as they are. */
+static uint32_t coded_output(const struct piece_node *work)
+{
+    return work->call.n_outputs - 1;
+}
+
 static bool takes_coded(const struct builder *builder, const struct piece_node *work)
 {
-    mls_value_id value = work->op->outputs[0];
     bool shape_free;
     size_t input_bytes;
-    return work->row->flags & MLS_OP_CONSTEXPR && work->row->code && work->call.n_outputs == 1 &&
-           builder->shared->weights != MLS_WEIGHTS_DENSE &&
-           builder->n_coded_uses[value.i] == builder->n_uses[value.i] &&
+    if (!(work->row->flags & MLS_OP_CONSTEXPR) || !work->row->code || !work->call.n_outputs ||
+        builder->shared->weights == MLS_WEIGHTS_DENSE)
+        return false;
+    mls_value_id value = work->op->outputs[coded_output(work)];
+    return builder->n_coded_uses[value.i] == builder->n_uses[value.i] &&
            all_known(builder, work, &shape_free, &input_bytes) && shape_free;
+}
+
+static void keep_as_constant(struct plan_slot *slot)
+{
+    slot->storage = PLAN_CONSTANT;
+    slot->shape_free = true;
 }
 
 enum mls_status plan_keep_coded(struct builder *builder, struct piece_node *work, bool *ret_kept)
@@ -185,21 +197,67 @@ enum mls_status plan_keep_coded(struct builder *builder, struct piece_node *work
     *ret_kept = false;
     if (!takes_coded(builder, work))
         return MLS_OK;
-    const struct mls_coded **known = &shared->coded[work->op->outputs[0].i];
+    uint32_t last = coded_output(work);
+    const struct mls_coded **known = &shared->coded[work->op->outputs[last].i];
     if (!*known) {
         struct mls_coded *coded = MLS_NEW(shared->arena, struct mls_coded);
+        struct mls_panels ignored;
         if (!coded)
             return builder_out_of_memory(builder);
-        if (!work->row->code(&work->call, shared->arena, coded) || !mls_matvec_can(coded))
+        if (!work->row->code(&work->call, shared->arena, coded) ||
+            !(mls_panels_plan(coded, false, &ignored) || mls_panels_plan(coded, true, &ignored)))
             return MLS_OK;
         *known = coded;
     }
-    struct plan_slot *slot = &builder->plan->slots[work->outputs[0]];
-    slot->storage = PLAN_CONSTANT;
-    slot->shape_free = true;
-    slot->tensor.coded = *known;
+    for (uint32_t i = 0; i < last; i++) {
+        keep_as_constant(&builder->plan->slots[work->outputs[i]]);
+        work->call.outputs[i]->data = mls_op_in(&work->call, i)->data;
+    }
+    keep_as_constant(&builder->plan->slots[work->outputs[last]]);
+    work->call.outputs[last]->coded = *known;
     *ret_kept = true;
     return MLS_OK;
+}
+
+/* Computes a constant that was kept compressed, for an operation that cannot take it so; its slot stays. */
+static enum mls_status decompress(struct builder *builder, mls_value_id value)
+{
+    uint32_t n_slots = builder->plan->n_slots;
+    const struct mls_op *op = &builder_program(builder)->ops[builder_program(builder)->values[value.i].producer.i];
+    uint32_t *slots = MLS_NEW_ARRAY(builder->plan->arena, op->n_outputs, uint32_t);
+    struct piece_node work;
+    if (!slots)
+        return builder_out_of_memory(builder);
+    for (uint32_t i = 0; i < op->n_outputs; i++)
+        slots[i] = builder->slot_of_value[op->outputs[i].i];
+    enum mls_status status = plan_decompress_inputs(builder, op);
+    if (!status)
+        status = builder_work(builder, builder_program(builder)->values[value.i].producer, &work);
+    for (uint32_t i = 0; !status && i < op->n_outputs; i++) { /* not the new slots, but those that are known */
+        builder->slot_of_value[op->outputs[i].i] = slots[i];
+        work.outputs[i] = slots[i];
+        work.call.outputs[i] = &builder->plan->slots[slots[i]].tensor;
+        work.call.outputs[i]->coded = NULL;
+        work.call.outputs[i]->data = NULL;
+    }
+    builder->plan->n_slots = n_slots;
+    bool folded = false;
+    if (!status)
+        status = plan_fold(builder, &work, &folded);
+    return status || folded ? status : builder_fail(builder, op, MLS_ERR_INTERNAL, "it was not computed");
+}
+
+enum mls_status plan_decompress_inputs(struct builder *builder, const struct mls_op *op)
+{
+    enum mls_status status = MLS_OK;
+    for (uint32_t i = 0; !status && i < op->n_arguments; i++)
+        for (uint32_t j = 0; !status && j < op->arguments[i].n_values; j++) {
+            uint32_t slot = builder->slot_of_value[op->arguments[i].values[j].i];
+            if (slot != PLAN_NONE && builder->plan->slots[slot].tensor.coded &&
+                !builder->plan->slots[slot].tensor.data)
+                status = decompress(builder, op->arguments[i].values[j]);
+        }
+    return status;
 }
 
 bool plan_folded_before(struct builder *builder, mls_op_id op_id)

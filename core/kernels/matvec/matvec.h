@@ -1,101 +1,81 @@
 /*
- * matvec.h: products of a few rows with weights that are read once, as they are stored: fp16, small integers,
- * or codes into tables. Such a product takes as long as its weights take to be read, so they are decoded in
- * registers; what they are decoded to is exact, and sums are fp32. Every element is one sum whose order
- * depends on the number of terms only.
+ * matvec.h: products of a few rows with weights that are read once, in panels, still compressed (panels.h). Such a
+ * product takes as long as its weights take to be read, so they are decoded in registers; what they are decoded to
+ * is exact. Sums are fp32, in an order that depends on the weights' form and shape only.
+ *
+ * Where the processor multiplies bytes (VNNI), integers meet the rows of fp16 products in fixed point instead: the
+ * values of a span of at most MLS_MATVEC_SPAN terms become 16-bit integers beside the largest of them, in two
+ * signed bytes, and sums over a span are exact. Rows that hold infinities or NaN, and exact products, do without.
  */
 #pragma once
-
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
 
 #include "base/pool.h"
 #include "core/dtype.h"
 #include "kernels/epilogue.h"
-#include "kernels/kernels.h"
+#include "kernels/matvec/panels.h"
 
-/* Rows of x whose sums are made in one pass over the weights; entries of a table. */
-enum { MLS_MATVEC_ROWS = 4, MLS_MATVEC_TABLE = 16 };
+/* Rows of x whose sums are made in one pass over the weights; panels that are read side by side. */
+enum { MLS_MATVEC_ROWS = 4, MLS_MATVEC_PANELS = 4, MLS_MATVEC_SPAN = 128 };
 
-enum mls_coding {
-    MLS_CODING_FP16,   /* the values themselves */
-    MLS_CODING_INT8,   /* integers, times the scale of their block */
-    MLS_CODING_UINT8,  /* the same, unsigned */
-    MLS_CODING_TABLE4, /* codes of four bits, the first in the low ones: entries of a table of 16, times the
-                          scale of their block when there are scales */
-    MLS_CODING_TABLE2, /* of two bits, the table repeated four times */
-    MLS_CODING_TABLE1, /* of one bit, the table repeated eight times */
-    MLS_CODING_COUNT
-};
-
-/* Weights [n][k] in their stored form. Borrowed. */
-struct mls_coded {
-    enum mls_coding coding;
-    size_t n, k;
-    const void *codes;   /* rows without gaps */
-    const float *tables; /* TABLE: [n / rows_per_table][MLS_MATVEC_TABLE] */
-    size_t rows_per_table;
-    const uint16_t *scales; /* fp16 [n][k / block], or NULL: 1 */
-    const float *shifts;    /* [n][k / block]: scale times offset, taken from the scaled code; or NULL */
-    size_t block;           /* terms that share a scale and a shift; divides k */
-    size_t bytes;           /* that are read: codes, tables and scales */
-};
-
-/* One row of the weights. */
-struct mls_matvec_line {
-    size_t k;
-    const void *codes;
+/* Some panels, one beside the other, and the rows of x. Panels share a table. */
+struct mls_matvec_part {
+    const struct mls_panels *weights;
+    size_t n_panels; /* 1 or MLS_MATVEC_PANELS */
+    const uint8_t *codes;
+    const uint8_t *values[MLS_MATVEC_PANELS]; /* SPARSE */
     const float *table;
-    const uint16_t *scales;
-    size_t block;
-    unsigned block_bits; /* tables: block is 2 to this power, unless it is all of k */
-    const float *x;      /* m rows, x_stride apart; for tables in the order of mls_matvec_arrange */
+    const uint16_t *half_table;
+    const uint16_t *scales, *offsets; /* of the first panel; not of wide ones */
+    /* x: [row][block_terms of each block], x_stride apart; wide: every term sixteen neighbours. */
+    const float *x;
     size_t x_stride;
+    const float *block_sums; /* of x: [row][block]; where there are offsets */
+    /* The same in fixed point. */
+    const int8_t *high, *low; /* x = scale of the span * (256 high + low); x_stride apart */
+    const float *span_scales; /* [row][span] */
+    const int32_t *span_sums; /* of 256 high + low */
 };
 
-/* ret[i] = row i of x times the line. */
-typedef void mls_matvec_kernel(const struct mls_matvec_line *line, float ret[MLS_MATVEC_ROWS]);
+/* ret[row][panel][lane]: sums, times scales. */
+typedef void mls_matvec_kernel(const struct mls_matvec_part *part, float *ret);
+
+/*
+ * n terms of x, one span, as integers, with their scale and sum; false when one is not finite. n is a multiple of
+ * 4.
+ */
+typedef bool mls_matvec_span(const float *x, size_t n, int8_t *ret_high, int8_t *ret_low, float *ret_scale,
+                             int32_t *ret_sum);
 
 struct mls_matvec_kernels {
-    const char *names[MLS_CODING_COUNT]; /* by coding, for reports */
-    size_t lanes;
-    mls_matvec_kernel *dot[MLS_CODING_COUNT][MLS_MATVEC_ROWS]; /* [coding][rows of x - 1] */
+    const char *names[MLS_PANEL_FORM_COUNT]; /* by form, for reports */
+    const char *fixed_names[MLS_PANEL_FORM_COUNT];
+    mls_matvec_kernel *dot[MLS_PANEL_FORM_COUNT][MLS_MATVEC_ROWS]; /* [form][rows of x - 1] */
+    /* Integers by fixed point; `pays`: they are faster so. */
+    bool pays;
+    mls_matvec_span *span;
+    mls_matvec_kernel *fixed[MLS_PANEL_FORM_COUNT][MLS_MATVEC_ROWS]; /* INT4, INT8 */
 };
 
 struct mls_matvec {
     size_t m;
-    const void *x; /* [m][k], rows without gaps */
+    const void *x; /* [m][k], or columns: [k][m] */
+    bool columns;  /* of x and y; then m is at most MLS_MATVEC_ROWS */
     enum mls_dtype x_dtype;
-    const struct mls_coded *weights;
+    bool exact; /* no fixed point */
+    const struct mls_panels *weights;
     const float *bias; /* one for each row of the weights, or NULL */
-    void *y;           /* [m][n] */
+    void *y;           /* [m][n], or columns: [n][m] */
     enum mls_dtype y_dtype;
     const struct mls_epilogue *epilogue; /* or NULL */
 };
 
-/*
- * mls_matvec_arrange: x in the order in which codes of `bits` bits are taken from a vector of `lanes` words:
- * the first terms of all words, then their second ones, and so on; filled up with zeros to whole vectors.
- */
-void mls_matvec_arrange(const float *x, size_t k, unsigned bits, size_t lanes, float *ret);
-
-/* mls_matvec_can: whether kernels take this form: block sizes and numbers of terms that fit their steps. */
-bool mls_matvec_can(const struct mls_coded *weights);
+/* mls_matvec_span_terms, mls_matvec_spans: terms of a span (the last of a block may have fewer); spans of a block. */
+size_t mls_matvec_span_terms(const struct mls_panels *weights);
+size_t mls_matvec_spans(const struct mls_panels *weights);
 
 /* mls_matvec_scratch_bytes: what mls_matvec_run needs, a multiple of 64. */
-size_t mls_matvec_scratch_bytes(const struct mls_kernels *kernels, const struct mls_matvec *product);
+size_t mls_matvec_scratch_bytes(const struct mls_matvec *product);
 
+/* mls_matvec_run: the product; *ret_kernel is the name of what did it. */
 void mls_matvec_run(const struct mls_kernels *kernels, struct mls_pool *pool,
-                    const struct mls_matvec *product, void *scratch);
-
-/* mls_coded_code_bytes: of all codes. */
-size_t mls_coded_code_bytes(const struct mls_coded *weights);
-
-/* mls_coded_row: one row as fp32: the values that the product uses. */
-void mls_coded_row(const struct mls_kernels *kernels, const struct mls_coded *weights, size_t row,
-                   float *ret);
-
-/* mls_coded_expand: all rows as fp16; false when out of memory. */
-bool mls_coded_expand(const struct mls_kernels *kernels, struct mls_pool *pool,
-                      const struct mls_coded *weights, uint16_t *ret);
+                    const struct mls_matvec *product, void *scratch, const char **ret_kernel);
