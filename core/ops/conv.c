@@ -3,9 +3,10 @@
 #include "kernels/conv/conv.h"
 
 #include "kernels/convert/convert.h"
+#include "ops/coded.h"
 #include "ops/conv_weights.h"
 #include "ops/fused.h"
-#include "ops/op_family.h"
+#include "ops/product_coded.h"
 #include "ops/space.h"
 
 /* Output channels of a group up to which a group of one input channel is computed directly. */
@@ -265,6 +266,53 @@ static size_t scratch_of_method(const struct mls_op_call *call, const struct mls
     return mls_conv16_scratch_bytes(&conv16, threads);
 }
 
+/*
+ * A product of a matrix of weights with few columns, or few images of one position: those take as long as the weights
+ * take to be read.
+ */
+static bool has_few_positions(const struct conv *conv)
+{
+    size_t positions = mls_window_elems(conv->space.out);
+    return (conv->batch == 1 || positions == 1) && conv->batch * positions <= MLS_PRODUCT_FEW_ROWS;
+}
+
+static bool is_matrix_product(const struct mls_op_call *call, const struct conv *conv)
+{
+    return conv->groups == 1 && !conv->depthwise && mls_conv16_pointwise(&conv->space) &&
+           mls_op_in(call, P_WEIGHT)->type.dtype == MLS_FP16;
+}
+
+static uint32_t pack_kind_conv(const struct mls_op_call *call)
+{
+    if (!mls_type_is_static(&mls_op_out(call, 0)->type) || !mls_type_is_static(&mls_op_in(call, P_WEIGHT)->type))
+        return 0;
+    struct conv conv = conv_of(call);
+    return is_matrix_product(call, &conv) && has_few_positions(&conv);
+}
+
+static const struct mls_product_packed *product_of(const struct mls_op_call *call)
+{
+    const struct mls_conv_weights *packed = call->packed;
+    return packed ? packed->product : NULL;
+}
+
+static struct mls_matvec matvec_of(const struct mls_op_call *call, const struct conv *conv, const float *bias)
+{
+    const struct mls_tensor *x = mls_op_in(call, P_X), *y = mls_op_out(call, 0);
+    const struct mls_product_packed *product = product_of(call);
+    size_t positions = mls_window_elems(conv->space.out);
+    return (struct mls_matvec){.m = conv->batch * positions,
+                               .x = x->data,
+                               .columns = positions > 1,
+                               .x_dtype = x->type.dtype,
+                               .exact = product->exact,
+                               .weights = product->panels,
+                               .bias = bias,
+                               .y = y->data,
+                               .y_dtype = y->type.dtype,
+                               .epilogue = call->fused};
+}
+
 static size_t scratch_conv(const struct mls_op_call *call, const struct mls_op_env *env)
 {
     struct conv conv = conv_of(call);
@@ -278,6 +326,13 @@ static size_t scratch_conv(const struct mls_op_call *call, const struct mls_op_e
     }
     struct mls_conv_columns columns = columns_of(call, &conv);
     struct mls_gemm gemm = gemm_of(call, &conv, &columns, NULL);
+    const struct mls_product_packed *product = product_of(call);
+    if (product && product->panels) {
+        struct mls_matvec matvec = matvec_of(call, &conv, NULL);
+        return bias_bytes + mls_matvec_scratch_bytes(&matvec);
+    }
+    if (product)
+        return bias_bytes + mls_product_strips_bytes(env, product, &gemm);
     size_t bytes = mls_gemm_scratch_bytes(env->kernels, &gemm, threads);
     size_t method_bytes = scratch_of_method(call, env, &conv);
     bytes = bytes > method_bytes ? bytes : method_bytes;
@@ -309,11 +364,63 @@ static enum mls_status pack_weight(const struct mls_op_call *call, struct mls_op
                          ret_packed_bytes);
 }
 
+/* As it is stored: *ret_packed stays NULL where it has to be decompressed, or packed by a faster method. */
+static enum mls_status pack_stored(const struct mls_op_call *call, struct mls_op_env *env, struct mls_arena *arena,
+                                   const void **ret_packed, size_t *ret_packed_bytes)
+{
+    const struct mls_tensor *weight = mls_op_in(call, P_WEIGHT);
+    bool few = pack_kind_conv(call);
+    struct conv conv = conv_of(call);
+    struct mls_coded values;
+    const struct mls_coded *coded = weight->coded;
+    const struct mls_product_packed *product = NULL;
+    if (!coded && few && mls_code_values(&weight->type, weight, &values))
+        coded = &values;
+    if (!coded || !is_matrix_product(call, &conv))
+        return MLS_OK;
+    enum mls_status status =
+        mls_product_pack_coded(call, env, arena, coded, MLS_GEMM_A, false, few, &product, ret_packed_bytes);
+    if (status || !product)
+        return status;
+    struct mls_conv_weights *packed = MLS_NEW(arena, struct mls_conv_weights);
+    if (!packed)
+        return mls_op_fail(call, env->error, MLS_ERR_MEMORY, "no memory for its weights");
+    packed->product = product;
+    *ret_packed = packed;
+    return MLS_OK;
+}
+
+/* A weight that is used in its plain form, but was kept compressed. */
+static enum mls_status pack_plain(const struct mls_op_call *call, struct mls_op_env *env, struct mls_arena *arena,
+                                  const void **ret_packed, size_t *ret_packed_bytes)
+{
+    const struct mls_tensor *weight = mls_op_in(call, P_WEIGHT);
+    size_t bytes = mls_type_bytes(&weight->type);
+    struct mls_conv_weights *plain = MLS_NEW(arena, struct mls_conv_weights);
+    uint16_t *halves = mls_arena_alloc(arena, bytes, 64);
+    if (!plain || !halves)
+        return mls_op_fail(call, env->error, MLS_ERR_MEMORY, "no memory for its weight");
+    const struct mls_coded *coded = weight->coded;
+    mls_coded_expand(env->kernels, env->pool, coded, &(struct mls_coded_part){0, coded->n, 0, coded->k}, halves);
+    plain->plain = (struct mls_tensor){.type = weight->type, .data = halves};
+    *ret_packed = plain;
+    *ret_packed_bytes = bytes;
+    return MLS_OK;
+}
+
 static enum mls_status pack_conv(const struct mls_op_call *call, struct mls_op_env *env,
                                  struct mls_arena *arena, const void **ret_packed, size_t *ret_packed_bytes)
 {
     const struct mls_tensor *weight = mls_op_in(call, P_WEIGHT);
-    return weight->data ? pack_weight(call, env, arena, weight, ret_packed, ret_packed_bytes) : MLS_OK;
+    if (!weight->data && !weight->coded)
+        return MLS_OK;
+    enum mls_status status = pack_stored(call, env, arena, ret_packed, ret_packed_bytes);
+    if (status || *ret_packed)
+        return status;
+    status = mls_product_pack_expanded(call, env, arena, weight, pack_weight, ret_packed, ret_packed_bytes);
+    if (!status && !*ret_packed && weight->coded)
+        return pack_plain(call, env, arena, ret_packed, ret_packed_bytes);
+    return status;
 }
 
 static enum mls_status pack_conv_quantized(const struct mls_op_call *call, struct mls_op_env *env,
@@ -408,12 +515,20 @@ static enum mls_status run_conv(struct mls_op_call *call, struct mls_op_env *env
         run_depthwise(call, env, &conv, bias, scratch);
         return MLS_OK;
     }
-    if (run_method(call, env, &conv, scratch))
+    const struct mls_product_packed *product = product_of(call);
+    if (product && product->panels) {
+        struct mls_matvec matvec = matvec_of(call, &conv, bias);
+        mls_matvec_run(env->kernels, env->pool, &matvec, scratch, &call->kernel);
+        return MLS_OK;
+    }
+    if (!product && run_method(call, env, &conv, scratch))
         return MLS_OK;
     const struct mls_conv_kernels *kernels = env->kernels->conv;
     struct mls_conv_columns columns = columns_of(call, &conv);
     struct mls_gemm gemm = gemm_of(call, &conv, &columns, bias);
     gemm.b.fill = kernels->columns;
+    if (product)
+        return mls_product_strips_run(call, env, product, &gemm, scratch);
     mls_gemm_run(env->kernels, env->pool, &gemm, scratch);
     if (mls_conv16_pointwise(&conv.space))
         call->kernel = fp16 ? kernels->name_pointwise_fp16 : kernels->name_pointwise_fp32;
@@ -444,8 +559,9 @@ static uint64_t flops_conv(const struct mls_op_call *call)
 #define CONV_ROW(opset, weight_domain, bias_flags)                                               \
     {                                                                                            \
         .name = "conv", .since = opset, .flags = MLS_OP_EPILOGUE,                                \
-        .params = {CONV_PARAMS(MLS_T_FLOAT, weight_domain, 0, bias_flags)}, .infer = infer_conv, \
-        .flops = flops_conv, .scratch_bytes = scratch_conv, .pack = pack_conv, .run = run_conv   \
+        .params = {CONV_PARAMS(MLS_T_FLOAT, weight_domain, MLS_PARAM_CODED, bias_flags)},        \
+        .infer = infer_conv, .flops = flops_conv, .scratch_bytes = scratch_conv,                 \
+        .pack = pack_conv, .pack_kind = pack_kind_conv, .run = run_conv                          \
     }
 
 static const struct mls_op_row rows[] = {

@@ -13,6 +13,8 @@ enum mls_conv_method {
     MLS_CONV_WINOGRAD  /* of fp32, after transforms (winograd.h) */
 };
 
+struct mls_product_packed;
+
 /* What packing makes. Arena of the session. */
 struct mls_conv_weights {
     struct mls_gemm_operand operand; /* panels of all groups, of MLS_CONV_PRODUCT */
@@ -20,6 +22,7 @@ struct mls_conv_weights {
     const struct mls_dot16_matrix *matrices; /* of each group */
     const float *floats;                     /* of Winograd */
     float *bias;                             /* of the other methods, [groups][rows rounded up] */
+    const struct mls_product_packed *product; /* of a pointwise one whose weights stay as they are stored; or NULL */
     struct mls_tensor plain;                 /* a weight that was computed at load, or without data */
 };
 

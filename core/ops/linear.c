@@ -91,10 +91,12 @@ static enum mls_status pack_linear(const struct mls_op_call *call, struct mls_op
     const struct mls_coded *coded = weight->coded;
     if (!coded && few && floats && mls_code_values(&weight->type, weight, &values))
         coded = &values;
+    const struct mls_product_packed *packed = NULL;
     enum mls_status status = MLS_OK;
     if (coded)
-        status = mls_product_pack_coded(call, env, arena, coded, false, few, ret_packed, ret_packed_bytes);
-    if (status || *ret_packed || (!weight->data && !weight->coded))
+        status = mls_product_pack_coded(call, env, arena, coded, MLS_GEMM_B, false, few, &packed, ret_packed_bytes);
+    *ret_packed = packed;
+    if (status || packed || (!weight->data && !weight->coded))
         return status;
     return mls_product_pack_expanded(call, env, arena, weight, pack_dense, ret_packed, ret_packed_bytes);
 }
@@ -123,7 +125,7 @@ static size_t scratch_linear(const struct mls_op_call *call, const struct mls_op
         return linear_bias_bytes(call) + mls_matvec_scratch_bytes(&matvec);
     }
     if (packed && packed->strips)
-        return linear_bias_bytes(call) + mls_product_strips_bytes(env, &gemm);
+        return linear_bias_bytes(call) + mls_product_strips_bytes(env, packed, &gemm);
     return linear_bias_bytes(call) + mls_gemm_scratch_bytes(env->kernels, &gemm, mls_pool_threads(env->pool));
 }
 

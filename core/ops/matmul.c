@@ -1,7 +1,8 @@
 /* matmul.c: products of matrices: matmul, einsum. */
 #include <string.h>
 
-#include "ops/product.h"
+#include "ops/coded.h"
+#include "ops/product_coded.h"
 
 /* ---- matmul ---- */
 
@@ -120,7 +121,7 @@ static struct mls_gemm matmul_gemm(const struct mls_op_call *call)
                             .c_stride = (size_t)b.cols,
                             .epilogue = call->fused};
     size_t a_elems = gemm.m * gemm.k, b_elems = gemm.k * gemm.n;
-    if (packed) {
+    if (packed && !packed->panels && !packed->strips) {
         mls_product_use(packed, packed->side == MLS_GEMM_A ? &gemm.a : &gemm.b);
         *(packed->side == MLS_GEMM_A ? &a_elems : &b_elems) = packed->matrix_elems;
     }
@@ -140,12 +141,88 @@ static struct mls_gemm matmul_gemm(const struct mls_op_call *call)
     return gemm;
 }
 
+/* Rows of x, one below the other, by a constant matrix of fp16. */
+static bool is_rows_by_matrix(const struct mls_op_call *call)
+{
+    struct side a = side_of(call, M_X);
+    const struct mls_type *x = &mls_op_in(call, M_X)->type, *y = &mls_op_in(call, M_Y)->type;
+    return y->rank == 2 && y->dtype == MLS_FP16 && mls_product_is_float(x) && mls_type_is_static(x) &&
+           (!a.transposed || a.rows == 1);
+}
+
+static uint32_t pack_kind_matmul(const struct mls_op_call *call)
+{
+    if (!is_rows_by_matrix(call))
+        return 0;
+    int64_t k = side_of(call, M_X).cols;
+    return k > 0 && mls_type_elems(&mls_op_in(call, M_X)->type) <= MLS_PRODUCT_FEW_ROWS * k;
+}
+
+static struct mls_matvec matmul_matvec(const struct mls_op_call *call, const struct mls_gemm *gemm,
+                                       const struct mls_product_packed *packed)
+{
+    return (struct mls_matvec){.m = (size_t)mls_type_elems(&mls_op_in(call, M_X)->type) / gemm->k,
+                               .x = gemm->a.data,
+                               .x_dtype = mls_op_in(call, M_X)->type.dtype,
+                               .exact = packed->exact,
+                               .weights = packed->panels,
+                               .y = gemm->c,
+                               .y_dtype = gemm->c_dtype,
+                               .epilogue = gemm->epilogue};
+}
+
 static size_t scratch_matmul(const struct mls_op_call *call, const struct mls_op_env *env)
 {
     struct mls_gemm gemm = matmul_gemm(call);
+    const struct mls_product_packed *packed = call->packed;
     if (gemm.c_dtype == MLS_INT32)
         return 0;
+    if (packed && packed->panels) {
+        struct mls_matvec matvec = matmul_matvec(call, &gemm, packed);
+        return mls_matvec_scratch_bytes(&matvec);
+    }
+    if (packed && packed->strips)
+        return mls_product_strips_bytes(env, packed, &gemm);
     return mls_gemm_scratch_bytes(env->kernels, &gemm, mls_pool_threads(env->pool));
+}
+
+/* Panels of one side, a constant. */
+static enum mls_status pack_side(const struct mls_op_call *call, struct mls_op_env *env, struct mls_arena *arena,
+                                 unsigned param, const struct mls_tensor *tensor, const void **ret_packed,
+                                 size_t *ret_packed_bytes)
+{
+    struct side side = side_of(call, param);
+    bool left = param == M_X;
+    return mls_product_pack(call, env, arena, left ? MLS_GEMM_A : MLS_GEMM_B, tensor,
+                            side_operand(tensor, &side), n_matrices(&side),
+                            (size_t)(left ? side.rows : side.cols), (size_t)(left ? side.cols : side.rows),
+                            !side_of(call, M_X).transposed, ret_packed, ret_packed_bytes);
+}
+
+static enum mls_status pack_right(const struct mls_op_call *call, struct mls_op_env *env, struct mls_arena *arena,
+                                  const struct mls_tensor *tensor, const void **ret_packed,
+                                  size_t *ret_packed_bytes)
+{
+    return pack_side(call, env, arena, M_Y, tensor, ret_packed, ret_packed_bytes);
+}
+
+/* A right side that stays as it is stored. */
+static enum mls_status pack_stored(const struct mls_op_call *call, struct mls_op_env *env, struct mls_arena *arena,
+                                   const void **ret_packed, size_t *ret_packed_bytes)
+{
+    const struct mls_tensor *y = mls_op_in(call, M_Y);
+    struct mls_coded values;
+    const struct mls_product_packed *packed = NULL;
+    bool few = pack_kind_matmul(call) && mls_product_is_float(&mls_op_out(call, 0)->type);
+    const struct mls_coded *coded = y->coded;
+    if (!coded && few && mls_code_values(&y->type, y, &values))
+        coded = &values;
+    if (!coded || y->type.rank != 2)
+        return MLS_OK;
+    enum mls_status status = mls_product_pack_coded(call, env, arena, coded, MLS_GEMM_B,
+                                                    !side_of(call, M_Y).transposed, few, &packed, ret_packed_bytes);
+    *ret_packed = packed;
+    return status;
 }
 
 /* The side that must be converted, or else the right side, when it is a constant, or else the left one. */
@@ -153,18 +230,17 @@ static enum mls_status pack_matmul(const struct mls_op_call *call, struct mls_op
                                    struct mls_arena *arena, const void **ret_packed, size_t *ret_packed_bytes)
 {
     bool floats = mls_product_is_float(&mls_op_out(call, 0)->type);
-    unsigned param = mls_op_in(call, M_Y)->data ? M_Y : M_X;
+    const struct mls_tensor *y = mls_op_in(call, M_Y);
+    unsigned param = y->data || y->coded ? M_Y : M_X;
+    enum mls_status status = pack_stored(call, env, arena, ret_packed, ret_packed_bytes);
+    if (status || *ret_packed)
+        return status;
+    if (y->coded)
+        return mls_product_pack_expanded(call, env, arena, y, pack_right, ret_packed, ret_packed_bytes);
     if (mls_product_is_float(&mls_op_in(call, M_X)->type) != floats)
         param = M_X;
     const struct mls_tensor *tensor = mls_op_in(call, param);
-    if (!tensor->data)
-        return MLS_OK;
-    struct side side = side_of(call, param);
-    bool left = param == M_X;
-    return mls_product_pack(call, env, arena, left ? MLS_GEMM_A : MLS_GEMM_B, tensor,
-                            side_operand(tensor, &side), n_matrices(&side),
-                            (size_t)(left ? side.rows : side.cols), (size_t)(left ? side.cols : side.rows),
-                            !side_of(call, M_X).transposed, ret_packed, ret_packed_bytes);
+    return tensor->data ? pack_side(call, env, arena, param, tensor, ret_packed, ret_packed_bytes) : MLS_OK;
 }
 
 static void matmul_int32(const struct mls_gemm *gemm)
@@ -195,6 +271,14 @@ static enum mls_status run_matmul(struct mls_op_call *call, struct mls_op_env *e
         call->kernel = "gemm_int32__generic";
         return MLS_OK;
     }
+    const struct mls_product_packed *packed = call->packed;
+    if (packed && packed->panels) {
+        struct mls_matvec matvec = matmul_matvec(call, &gemm, packed);
+        mls_matvec_run(env->kernels, env->pool, &matvec, call->scratch, &call->kernel);
+        return MLS_OK;
+    }
+    if (packed && packed->strips)
+        return mls_product_strips_run(call, env, packed, &gemm, call->scratch);
     return mls_product_run(call, env, &gemm, call->scratch);
 }
 
@@ -320,11 +404,11 @@ static uint64_t flops_einsum(const struct mls_op_call *call)
     {                                                                                                       \
         .name = "matmul", .since = opset, .flags = MLS_OP_EPILOGUE,                                         \
         .params = {[M_X] = {"x", MLS_T_PRODUCT, 0, 'T'},                                                    \
-                   [M_Y] = {"y", MLS_T_PRODUCT, 0, y_domain},                                               \
+                   [M_Y] = {"y", MLS_T_PRODUCT, MLS_PARAM_CODED, y_domain},                                               \
                    [M_TRANSPOSE_X] = {"transpose_x", MLS_T_BOOL, MLS_PARAM_CONST | MLS_PARAM_OPTIONAL, 0},  \
                    [M_TRANSPOSE_Y] = {"transpose_y", MLS_T_BOOL, MLS_PARAM_CONST | MLS_PARAM_OPTIONAL, 0}}, \
         .infer = infer_matmul, .flops = flops_matmul, .scratch_bytes = scratch_matmul, .pack = pack_matmul, \
-        .run = run_matmul                                                                                   \
+        .pack_kind = pack_kind_matmul, .run = run_matmul                                                    \
     }
 
 static const struct mls_op_row rows[] = {

@@ -24,19 +24,20 @@ static enum mls_status pack_panels(const struct mls_op_call *call, struct mls_op
 }
 
 enum mls_status mls_product_pack_coded(const struct mls_op_call *call, struct mls_op_env *env,
-                                       struct mls_arena *arena, const struct mls_coded *coded, bool transposed,
-                                       bool few, const void **ret_packed, size_t *ret_packed_bytes)
+                                       struct mls_arena *arena, const struct mls_coded *coded,
+                                       enum mls_gemm_side side, bool transposed, bool few,
+                                       const struct mls_product_packed **ret_packed, size_t *ret_packed_bytes)
 {
     struct mls_product_packed *packed = MLS_NEW(arena, struct mls_product_packed);
     if (!packed)
         return mls_op_fail(call, env->error, MLS_ERR_MEMORY, "no memory for its weights");
-    *packed = (struct mls_product_packed){.side = MLS_GEMM_B, .dtype = MLS_FP16, .exact = env->exact};
+    *packed = (struct mls_product_packed){
+        .side = side, .dtype = MLS_FP16, .transposed = transposed, .exact = env->exact};
     enum mls_status status = MLS_OK;
     if (few)
         status = pack_panels(call, env, arena, coded, transposed, packed, ret_packed_bytes);
-    else if (env->weights == MLS_WEIGHTS_COMPRESSED)
+    else if (env->weights == MLS_WEIGHTS_COMPRESSED && !(transposed && side == MLS_GEMM_A))
         packed->strips = coded;
-    packed->transposed = transposed;
     if (!status && (packed->panels || packed->strips))
         *ret_packed = packed;
     return status;
@@ -62,14 +63,24 @@ enum mls_status mls_product_pack_expanded(const struct mls_op_call *call, struct
     return status;
 }
 
-static struct mls_gemm strip_of(const struct mls_gemm *gemm, size_t first)
+/* Rows (A) or columns (B) of the result from `first` on. */
+static struct mls_gemm strip_of(const struct mls_product_packed *packed, const struct mls_gemm *gemm, size_t first,
+                                size_t *ret_moved)
 {
     struct mls_gemm strip = *gemm;
-    strip.n = gemm->n - first < STRIP_ROWS ? gemm->n - first : STRIP_ROWS;
-    strip.b.form = MLS_GEMM_STRIDED;
-    strip.b.dtype = MLS_FP16;
-    strip.c = (uint8_t *)gemm->c + first * (gemm->c_dtype == MLS_FP16 ? 2 : 4);
-    strip.col_bias = gemm->col_bias ? gemm->col_bias + first : NULL;
+    bool left = packed->side == MLS_GEMM_A;
+    size_t *extent = left ? &strip.m : &strip.n;
+    struct mls_gemm_operand *weights = left ? &strip.a : &strip.b;
+    *extent = *extent - first < STRIP_ROWS ? *extent - first : STRIP_ROWS;
+    *weights = (struct mls_gemm_operand){.form = MLS_GEMM_STRIDED, .dtype = MLS_FP16};
+    weights->row_stride = left ? gemm->k : packed->transposed ? strip.n : 1;
+    weights->col_stride = left || packed->transposed ? 1 : gemm->k;
+    *ret_moved = left ? first * gemm->c_stride : first;
+    strip.c = (uint8_t *)gemm->c + *ret_moved * (gemm->c_dtype == MLS_FP16 ? 2 : 4);
+    if (gemm->col_bias && !left)
+        strip.col_bias = gemm->col_bias + first;
+    if (gemm->row_bias && left)
+        strip.row_bias = gemm->row_bias + first;
     return strip;
 }
 
@@ -78,9 +89,11 @@ static size_t strip_bytes(const struct mls_gemm *gemm)
     return (STRIP_ROWS * gemm->k * sizeof(uint16_t) + 63) / 64 * 64;
 }
 
-size_t mls_product_strips_bytes(const struct mls_op_env *env, const struct mls_gemm *gemm)
+size_t mls_product_strips_bytes(const struct mls_op_env *env, const struct mls_product_packed *packed,
+                                const struct mls_gemm *gemm)
 {
-    struct mls_gemm strip = strip_of(gemm, 0);
+    size_t moved;
+    struct mls_gemm strip = strip_of(packed, gemm, 0, &moved);
     return strip_bytes(gemm) + mls_gemm_scratch_bytes(env->kernels, &strip, mls_pool_threads(env->pool));
 }
 
@@ -101,14 +114,15 @@ enum mls_status mls_product_strips_run(struct mls_op_call *call, struct mls_op_e
                                        void *scratch)
 {
     enum mls_status status = MLS_OK;
-    for (size_t first = 0; !status && first < gemm->n; first += STRIP_ROWS) {
-        struct mls_gemm strip = strip_of(gemm, first);
-        struct mls_coded_part rows = {first, strip.n, 0, gemm->k}, columns = {0, gemm->k, first, strip.n};
+    bool left = packed->side == MLS_GEMM_A;
+    size_t extent = left ? gemm->m : gemm->n;
+    for (size_t first = 0; !status && first < extent; first += STRIP_ROWS) {
+        struct moved moved = {.inner = gemm->epilogue};
+        struct mls_gemm strip = strip_of(packed, gemm, first, &moved.by_elems);
+        size_t n = left ? strip.m : strip.n;
+        struct mls_coded_part rows = {first, n, 0, gemm->k}, columns = {0, gemm->k, first, n};
         mls_coded_expand(env->kernels, env->pool, packed->strips, packed->transposed ? &columns : &rows, scratch);
-        strip.b.data = scratch;
-        strip.b.row_stride = packed->transposed ? strip.n : 1;
-        strip.b.col_stride = packed->transposed ? 1 : gemm->k;
-        struct moved moved = {gemm->epilogue, first};
+        (left ? &strip.a : &strip.b)->data = scratch;
         struct mls_epilogue epilogue = {apply_moved, &moved};
         strip.epilogue = gemm->epilogue ? &epilogue : NULL;
         status = mls_product_run(call, env, &strip, (uint8_t *)scratch + strip_bytes(gemm));

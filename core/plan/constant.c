@@ -292,36 +292,58 @@ static bool packs_for_session(const struct builder *builder, const struct piece_
     return true;
 }
 
+/* Weights that are kept compressed have no plain form that could be computed with. */
+static bool has_coded(const struct builder *builder, const struct piece_node *work)
+{
+    for (uint32_t i = 0; i < work->n_arguments; i++)
+        for (uint32_t j = 0; j < work->arguments[i].n; j++)
+            if (builder->plan->slots[work->arguments[i].values[j]].tensor.coded)
+                return true;
+    return false;
+}
+
+static enum mls_status pack_into(struct builder *builder, struct piece_node *work, struct mls_arena *arena,
+                                 struct plan_packed *packed)
+{
+    struct plan_shared *shared = builder->shared;
+    struct mls_heap heap = {0};
+    struct mls_op_env env = {.exact = shared->precision == MLS_PRECISION_HIGH,
+                             .kernels = &shared->kernels,
+                             .pool = shared->pool,
+                             .heap = &heap,
+                             .weights = shared->weights,
+                             .error = builder->error};
+    mls_progress_at(shared->progress, MLS_STAGE_PREPARE, 0, 1);
+    enum mls_status status = work->row->pack(&work->call, &env, arena, &packed->data, &packed->bytes);
+    bool go_on = mls_progress_at(shared->progress, MLS_STAGE_SHAPES, 0, 1);
+    if (!status && !go_on)
+        return mls_fail(builder->error, MLS_ERR_CANCELLED, "loading was cancelled");
+    return status;
+}
+
 enum mls_status plan_pack(struct builder *builder, struct piece_node *work)
 {
     struct plan_shared *shared = builder->shared;
     size_t kind = work->row->pack_kind ? work->row->pack_kind(&work->call) : 0;
     if (work->rewritten)
         kind += MLS_PACK_KINDS;
+    struct plan_packed own = {0};
     struct plan_packed *packed =
         &shared->packed[(size_t)(work->op - builder_program(builder)->ops) * 2 * MLS_PACK_KINDS + kind];
-    if (!work->row->pack || !packs_for_session(builder, work))
+    bool for_session = packs_for_session(builder, work);
+    if (!work->row->pack || (!for_session && !has_coded(builder, work)))
         return MLS_OK;
+    if (!for_session)
+        packed = &own;
     if (!packed->done) {
-        struct mls_heap heap = {0};
-        struct mls_op_env env = {.exact = shared->precision == MLS_PRECISION_HIGH,
-                                 .kernels = &shared->kernels,
-                                 .pool = shared->pool,
-                                 .heap = &heap,
-                                 .weights = shared->weights,
-                                 .error = builder->error};
-        mls_progress_at(shared->progress, MLS_STAGE_PREPARE, 0, 1);
         enum mls_status status =
-            work->row->pack(&work->call, &env, shared->arena, &packed->data, &packed->bytes);
-        bool go_on = mls_progress_at(shared->progress, MLS_STAGE_SHAPES, 0, 1);
+            pack_into(builder, work, for_session ? shared->arena : builder->plan->arena, packed);
         if (status)
             return status;
-        if (!go_on)
-            return mls_fail(builder->error, MLS_ERR_CANCELLED, "loading was cancelled");
-        if (packed->bytes >= FOLD_ALWAYS_BYTES)
+        if (for_session && packed->bytes >= FOLD_ALWAYS_BYTES)
             release_weights(builder, work);
         packed->done = true;
-        shared->packed_bytes += packed->bytes;
+        shared->packed_bytes += for_session ? packed->bytes : 0;
     }
     work->call.packed = packed->data;
     return MLS_OK;
