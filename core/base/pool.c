@@ -24,6 +24,15 @@ struct worker {
 };
 
 /*
+ * A thread's share of a job: tasks that lie next to each other, so that the data of one operation is where the next one is
+ * done. Who is through with its own goes on with what is left of others'.
+ */
+struct share {
+    _Alignas(64) atomic_size_t next;
+    size_t end;
+};
+
+/*
  * A job is published by raising the generation in `state`. A worker that sees it joins, if the job is still
  * open; the caller works as well, closes the job when no task is left, and waits for those who joined only: a
  * worker that is not scheduled in time costs nothing. The job's fields are written while no job is open and
@@ -38,9 +47,8 @@ struct mls_pool {
 
     mls_task *task;
     void *context;
-    size_t n_tasks;
+    struct share *shares; /* one a thread */
 
-    _Alignas(64) atomic_size_t next;
     _Alignas(64) atomic_uint finished;    /* of those who joined */
     _Alignas(64) _Atomic(uint64_t) state; /* generation, closed, number joined: see below */
     atomic_uint sleepers;
@@ -63,12 +71,24 @@ static uint32_t generation_of(uint64_t state)
 
 static void work(struct mls_pool *pool, uint32_t thread)
 {
-    size_t n_tasks = pool->n_tasks;
-    for (;;) {
-        size_t index = atomic_fetch_add_explicit(&pool->next, 1, memory_order_relaxed);
-        if (index >= n_tasks)
-            return;
-        pool->task(pool->context, index, thread);
+    for (uint32_t i = 0; i < pool->threads; i++) {
+        struct share *share = &pool->shares[(thread + i) % pool->threads];
+        while (atomic_load_explicit(&share->next, memory_order_relaxed) < share->end) {
+            size_t index = atomic_fetch_add_explicit(&share->next, 1, memory_order_relaxed);
+            if (index < share->end)
+                pool->task(pool->context, index, thread);
+        }
+    }
+}
+
+static void share_out(struct mls_pool *pool, size_t n_tasks)
+{
+    size_t first = 0, each = n_tasks / pool->threads, more = n_tasks % pool->threads;
+    for (uint32_t i = 0; i < pool->threads; i++) {
+        size_t end = first + each + (i < more);
+        atomic_store_explicit(&pool->shares[i].next, first, memory_order_relaxed);
+        pool->shares[i].end = end;
+        first = end;
     }
 }
 
@@ -165,8 +185,7 @@ void mls_pool_for(struct mls_pool *pool, size_t n_tasks, mls_task *task, void *c
     }
     pool->task = task;
     pool->context = context;
-    pool->n_tasks = n_tasks;
-    atomic_store_explicit(&pool->next, 0, memory_order_relaxed);
+    share_out(pool, n_tasks);
     atomic_store_explicit(&pool->finished, 0, memory_order_relaxed);
     uint64_t closed = atomic_load_explicit(&pool->state, memory_order_relaxed);
     publish(pool, ((closed & ~(GENERATION_ONE - 1)) + GENERATION_ONE));
@@ -193,6 +212,7 @@ void mls_pool_free(struct mls_pool *pool)
     pthread_cond_destroy(&pool->wake);
     pthread_mutex_destroy(&pool->mutex);
     free(pool->workers);
+    free(pool->shares);
     free(pool);
 }
 
@@ -207,7 +227,8 @@ struct mls_pool *mls_pool_create(uint32_t threads, uint32_t processors)
     pthread_cond_init(&pool->wake, NULL);
     pthread_cond_init(&pool->done, NULL);
     pool->workers = calloc(pool->threads, sizeof *pool->workers);
-    if (!pool->workers)
+    pool->shares = aligned_alloc(_Alignof(struct share), pool->threads * sizeof *pool->shares);
+    if (!pool->workers || !pool->shares)
         goto fail;
     for (uint32_t i = 0; i + 1 < pool->threads; i++) {
         pool->workers[i] = (struct worker){.pool = pool, .number = i + 1};

@@ -86,6 +86,11 @@ static struct plan make_plan(const struct mls_kernels *kernels, const struct mls
     plan.block_rows = plan.block_rows < MIN_ROWS ? MIN_ROWS : plan.block_rows;
     plan.block_rows = plan.block_rows > BLOCK_ROWS ? BLOCK_ROWS : plan.block_rows;
     size_t n_blocks = (attention->n_queries + plan.block_rows - 1) / plan.block_rows;
+    if (n_blocks > 1) { /* as many rows each: where a block ends must not depend on the threads */
+        plan.block_rows = (attention->n_queries + n_blocks - 1) / n_blocks;
+        plan.block_rows = (plan.block_rows + MIN_ROWS - 1) / MIN_ROWS * MIN_ROWS;
+        n_blocks = (attention->n_queries + plan.block_rows - 1) / plan.block_rows;
+    }
     size_t wanted = threads > 1 ? (size_t)threads * TASKS_PER_THREAD : 1;
     size_t split = plan.n_batches ? (wanted + plan.n_batches - 1) / plan.n_batches : 1;
     split = split < n_blocks ? split : n_blocks;
