@@ -32,6 +32,11 @@ void run_unmap(unsigned char *memory, size_t size_bytes)
         munmap(memory, size_bytes ? size_bytes : 1);
 }
 
+static void *at_offset(void *data, uint64_t offset_bytes)
+{
+    return data ? (unsigned char *)data + offset_bytes : NULL;
+}
+
 /* Where each slot's data lies in this run. Views follow their root, so they come second. */
 static void resolve_slots(struct mls_run *run)
 {
@@ -47,7 +52,7 @@ static void resolve_slots(struct mls_run *run)
     }
     for (uint32_t i = 0; i < plan->n_slots; i++)
         if (plan->slots[i].storage == PLAN_VIEW)
-            run->tensors[i].data = run->tensors[plan_root(plan, i)].data;
+            run->tensors[i].data = at_offset(run->tensors[plan_root(plan, i)].data, plan_offset(plan, i));
 }
 
 void run_move_slot(struct mls_run *run, uint32_t slot, void *data)
@@ -55,7 +60,7 @@ void run_move_slot(struct mls_run *run, uint32_t slot, void *data)
     run->tensors[slot].data = data;
     for (uint32_t i = 0; i < run->plan->n_slots; i++)
         if (run->plan->slots[i].storage == PLAN_VIEW && plan_root(run->plan, i) == slot)
-            run->tensors[i].data = data;
+            run->tensors[i].data = at_offset(data, plan_offset(run->plan, i));
 }
 
 /* What the step does beyond its own operation, on this run's tensors. */

@@ -105,7 +105,8 @@ static void copy_value(const struct mls_tensor *value, struct mls_tensor *out, i
                             .target_strides = {total, step * inner, 1},
                             .source = value->data,
                             .target = (char *)out->data + (size_t)(offset * inner) * elem_bytes};
-    call->kernel = mls_copy_run(&copy, env);
+    if (copy.source != copy.target || outer > 1) /* it was computed here */
+        call->kernel = mls_copy_run(&copy, env);
 }
 
 static enum mls_status run_concat(struct mls_op_call *call, struct mls_op_env *env)
@@ -115,6 +116,7 @@ static enum mls_status run_concat(struct mls_op_call *call, struct mls_op_env *e
     unsigned axis;
     mls_op_axis(mls_op_int(call, AXIS, 0), out->type.rank, &axis);
     bool interleave = mls_op_bool(call, INTERLEAVE, false);
+    call->kernel = "view"; /* unless something is copied */
     int64_t outer = mls_dims_product(&out->type, 0, axis);
     int64_t inner = mls_dims_product(&out->type, axis + 1, out->type.rank);
     int64_t offset = 0;
@@ -159,6 +161,7 @@ static enum mls_status run_stack(struct mls_op_call *call, struct mls_op_env *en
     struct mls_tensor *out = mls_op_out(call, 0);
     unsigned axis;
     mls_op_axis(mls_op_int(call, AXIS, 0), out->type.rank, &axis);
+    call->kernel = "view"; /* unless something is copied */
     int64_t outer = mls_dims_product(&out->type, 0, axis);
     int64_t inner = mls_dims_product(&out->type, axis + 1, out->type.rank);
     for (uint32_t v = 0; v < values->n; v++)

@@ -487,7 +487,12 @@ static enum mls_status finish(struct builder *builder)
     mls_progress_at(builder->shared->progress, MLS_STAGE_PLAN, 0, 1);
     if (!(builder->shared->passes_off >> PASS_STATES & 1))
         plan->touched[PASS_STATES] += plan_alias_states(plan, (uint32_t)builder->shared->interface->n_states);
+    bool places = !(builder->shared->passes_off >> PASS_PLACES & 1);
+    if (places)
+        plan->touched[PASS_PLACES] += plan_view_parts(plan);
     plan_share_memory(plan);
+    if (places)
+        plan->touched[PASS_PLACES] += plan_join_in_place(plan);
     if (!plan_find_releases(plan) || !plan_place(plan, builder->shared->quick))
         return builder_out_of_memory(builder);
     plan->memory.weights_bytes = builder->shared->weights_bytes;

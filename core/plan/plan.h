@@ -41,7 +41,8 @@ struct plan_slot {
                                over */
     bool block_output;      /* read after the last step of its block: not released by a step */
     uint64_t
-        offset_bytes; /* PLAN_ARENA: in the arena; PLAN_INPUT and PLAN_STATE: in the run's memory for these */
+        offset_bytes; /* PLAN_ARENA: in the arena; PLAN_INPUT and PLAN_STATE: in the run's memory for these; PLAN_VIEW:
+                         from its root */
 };
 
 /* A nested block as the executor runs it: steps [first_step, end_step), then outputs are copied to where they
@@ -160,6 +161,10 @@ enum mls_status plan_check_shapes(const struct plan_shared *shared, const struct
 /* plan_alias_states: reads and updates states where they lie, as far as that changes no value; the number of steps that
  * do (states.c). */
 uint32_t plan_alias_states(struct mls_plan *plan, uint32_t n_states);
+/* plan_view_parts: lets parts of a split lie in what is split; plan_join_in_place: lets parts lie in what joins them, once
+ * memory is shared. The number of steps that are left with less to do (places.c). */
+uint32_t plan_view_parts(struct mls_plan *plan);
+uint32_t plan_join_in_place(struct mls_plan *plan);
 /* plan_share_memory: lets outputs lie on inputs that end at their step, where the operation allows it
  * (liveness.c). */
 void plan_share_memory(struct mls_plan *plan);
@@ -184,4 +189,13 @@ static inline uint32_t plan_root(const struct mls_plan *plan, uint32_t slot)
     while (plan->slots[slot].storage == PLAN_VIEW)
         slot = plan->slots[slot].root;
     return slot;
+}
+
+/* plan_offset: where a slot's data begins in the storage of its root; bytes. */
+static inline uint64_t plan_offset(const struct mls_plan *plan, uint32_t slot)
+{
+    uint64_t offset = 0;
+    for (; plan->slots[slot].storage == PLAN_VIEW; slot = plan->slots[slot].root)
+        offset += plan->slots[slot].offset_bytes;
+    return offset;
 }

@@ -512,10 +512,48 @@ def pass_exact():
     save("pass_exact", program, {"x": x, "n": n}, [y, n.astype(np.float32).astype(np.int32)], target=ct.target.iOS17)
 
 
+def pass_places():
+    """Splits, concats and stacks that move nothing, and those that have to: along another dimension, of values that are read
+    later or joined twice, of parts that are outputs, and inside of a loop."""
+    @mb.program(input_specs=[mb.TensorSpec((1, 6, 4, 8)), mb.TensorSpec((2, 4, 16))], opset_version=ct.target.iOS16)
+    def program(x, z):
+        a, b, c = mb.split(x=mb.relu(x=x), split_sizes=(2, 2, 2), axis=1, name="parts")
+        e, f = mb.split(x=mb.exp(x=x), num_splits=2, axis=1, name="views")
+        turned = mb.concat(values=(mb.sin(x=f), e), axis=1, name="turned")
+        d = mb.tanh(x=b)
+        joined = mb.concat(values=(a, b, d), axis=1, name="joined")
+        whole = mb.concat(values=(mb.exp(x=joined), mb.sin(x=joined)), axis=1, name="whole")
+        twice = mb.concat(values=(mb.cos(x=c), d, mb.square(x=c), d), axis=1, name="twice")
+        later = mb.mul(x=mb.concat(values=(twice, whole), axis=-3, name="nested"), y=np.float32(0.5))
+        rows = mb.stack(values=(mb.exp(x=z), mb.sin(x=z)), axis=0, name="rows")
+        columns = mb.concat(values=(mb.sin(x=z), z), axis=1, name="columns")
+        odd = mb.concat(values=mb.split(x=mb.tanh(x=mb.reshape(x=z, shape=(128,))), split_sizes=(5, 123), axis=0), axis=0)
+
+        def body(i, v):
+            low, high = mb.split(x=v, num_splits=2, axis=0)
+            return mb.add(x=i, y=1), mb.concat(values=(mb.sin(x=high), mb.cos(x=low)), axis=0)
+
+        looped = mb.while_loop(_cond=lambda i, v: mb.less(x=i, y=3), _body=body, loop_vars=(0, odd))[1]
+        return mb.identity(x=later, name="later"), rows, columns, mb.identity(x=c, name="part"), mb.identity(x=looped, name="looped"), turned
+
+    x, z = rng(26).standard_normal((1, 6, 4, 8), np.float32), rng(27).standard_normal((2, 4, 16), np.float32)
+    y = np.maximum(x, 0)
+    a, b, c = y[:, :2], y[:, 2:4], y[:, 4:]
+    d = np.tanh(b)
+    joined = np.concatenate([a, b, d], 1)
+    later = np.concatenate([np.cos(c), d, c * c, d, np.exp(joined), np.sin(joined)], 1) * np.float32(0.5)
+    v = np.tanh(z.reshape(128))
+    for _ in range(3):
+        v = np.concatenate([np.sin(v[64:]), np.cos(v[:64])])
+    save("pass_places", program, {"x": x, "z": z},
+         [later, np.stack([np.exp(z), np.sin(z)]), np.concatenate([np.sin(z), z], 1), c, v,
+          np.concatenate([np.sin(np.exp(x[:, 3:])), np.exp(x[:, :3])], 1)])
+
+
 def main():
     for make in (loop_counts, loop_swaps, loop_grows, loop_nested, branches, data_dependent, lists, shared_memory, folded,
                  rounding, flexible, states, states_shapes, random, fusion, fusion_loop,
-                 pass_attention, pass_activations, pass_scales, pass_exact):
+                 pass_attention, pass_activations, pass_scales, pass_exact, pass_places):
         try:
             make()
             print(make.__name__)
