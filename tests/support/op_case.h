@@ -40,6 +40,7 @@ struct op_case {
     const char *kernel;
     uint64_t flops;
     uint64_t random_state;
+    enum mls_weights weights; /* how compressed constants are used */
 
     /* Of the last run. */
     struct mls_heap heap;
@@ -259,6 +260,7 @@ static inline enum mls_status op_case_run(struct op_case *c, enum mls_isa cap, u
     struct mls_op_env env = {.kernels = &kernels,
                              .pool = mls_pool_create(threads, threads),
                              .heap = &c->heap,
+                             .weights = c->weights,
                              .random_state = &c->random_state,
                              .error = &c->error};
     struct op_case_call w;
