@@ -370,9 +370,9 @@ const char *mls_package_hash(struct mls_package *package)
     pthread_mutex_lock(&package->hash_mutex);
     if (!package->sha256_hex[0]) {
         if (package->file.size_bytes)
-            hash_bytes(package->file, package->sha256_hex);
+            hash_file(package, package->file, package->sha256_hex);
         else
-            hash_entries(package->entries, package->n_entries, package->sha256_hex);
+            hash_entries(package, package->entries, package->n_entries, package->sha256_hex);
         package->info.sha256_hex = package->sha256_hex;
     }
     pthread_mutex_unlock(&package->hash_mutex);
