@@ -233,6 +233,63 @@ static void memory_too_small_for_an_output_is_refused(void **state)
     opened_close(&opened);
 }
 
+/* A thread that predicts into memory of its own, two buffers in turn, and what it should find there. */
+struct backed {
+    struct mls_run *run;
+    void *buffers[2];
+    void *wanted;
+    size_t bytes;
+};
+
+static void *predict_into_buffers(void *argument)
+{
+    struct backed *backed = argument;
+    for (int i = 0; i < 200; i++) {
+        void *buffer = backed->buffers[i % 2];
+        memset(buffer, 0xa5, backed->bytes);
+        if (mls_run_back_output(backed->run, 0, buffer, backed->bytes, NULL) ||
+            mls_run_predict(backed->run, NULL, NULL, NULL) || memcmp(buffer, backed->wanted, backed->bytes) != 0)
+            return argument;
+    }
+    return NULL;
+}
+
+static void threads_fill_the_memory_that_each_gave(void **state)
+{
+    (void)state;
+    enum { THREADS = 4 };
+    const struct mls_session_options options = {.threads = 2, .max_at_once = 3};
+    struct opened opened = opened_create("shared_memory", &options);
+    struct backed backed[THREADS];
+    pthread_t threads[THREADS];
+    for (int i = 0; i < THREADS; i++) {
+        struct backed *b = &backed[i];
+        assert_int_equal(mls_run_create(opened.session, opened.plan, &b->run, &opened.error), MLS_OK);
+        assert_int_equal(mls_feature_random(b->run, 0, (uint64_t)i + 1, &opened.error), MLS_OK);
+        predict(b->run);
+        const struct mls_tensor *output = mls_run_output(b->run, 0);
+        b->bytes = mls_type_bytes(&output->type);
+        size_t room = (b->bytes + 63) / 64 * 64;
+        b->wanted = malloc(b->bytes);
+        b->buffers[0] = aligned_alloc(64, room);
+        b->buffers[1] = aligned_alloc(64, room);
+        memcpy(b->wanted, output->data, b->bytes);
+        assert_true(i == 0 || memcmp(b->wanted, backed[0].wanted, b->bytes) != 0); /* inputs of its own */
+    }
+    for (int i = 0; i < THREADS; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, predict_into_buffers, &backed[i]), 0);
+    for (int i = 0; i < THREADS; i++) {
+        void *failed;
+        pthread_join(threads[i], &failed);
+        assert_null(failed);
+        mls_run_free(backed[i].run);
+        free(backed[i].wanted);
+        free(backed[i].buffers[0]);
+        free(backed[i].buffers[1]);
+    }
+    opened_close(&opened);
+}
+
 /* ---- How many at once ---- */
 
 struct crowd {
@@ -302,6 +359,7 @@ int main(void)
         cmocka_unit_test(two_predictions_on_one_state_are_refused),
         cmocka_unit_test(outputs_go_to_the_callers_memory),
         cmocka_unit_test(memory_too_small_for_an_output_is_refused),
+        cmocka_unit_test(threads_fill_the_memory_that_each_gave),
         cmocka_unit_test(no_more_predictions_run_at_once_than_the_session_allows),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
