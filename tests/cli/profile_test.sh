@@ -76,6 +76,6 @@ wait $pid
 [ "${PIPESTATUS[0]}" = 0 ] || complain "a closed pipe ended with ${PIPESTATUS[0]}"
 [ ! -s "$work/.err" ] || complain "a closed pipe made an error message"
 "$MLSCOPE" inspect "$demo" >/dev/full 2>"$work/.err"
-[ $? = 3 ] || complain "a full device is an error"
+[ $? = 5 ] || complain "a full device is an error"
 
 finish
