@@ -31,6 +31,6 @@ mkdir -p folder && cp -r "$demo" folder/digits.mlpackage && printf junk >folder/
 [ $? = 2 ] || complain "--batch 0 is no usage error"
 "$MLSCOPE" "$demo" --batch 2 --json >out 2>err
 [ $? = 2 ] || complain "--batch with --json is no usage error"
-timeout -s INT 2 "$MLSCOPE" "$demo" --batch 100000 --interval 0.1 --threads 1 >out 2>err
+timeout --foreground -s INT 2 "$MLSCOPE" "$demo" --batch 100000 --interval 0.1 --threads 1 >out 2>err
 [ "$(grep -c '^mlscope  ' out)" -ge 2 ] && tail -1 out | grep -q 'CPU$' || complain "an interrupt does not end it after a whole look"
 finish

@@ -26,7 +26,7 @@ grep -q '</svg>' "$work/plot.svg" || fail "no plot"
 # sealed models are compared in memory only
 "$MLSCOPE" sweep $demo/digits.sealed --key-file $demo/digits.key --runs 2 --quiet || fail "sweep of a sealed model"
 
-timeout --preserve-status -s INT 3 "$MLSCOPE" sweep $demo/digits.mlpackage --max-seconds 5 --json >"$work/part.json" 2>"$work/error"
+timeout --foreground --preserve-status -s INT 3 "$MLSCOPE" sweep $demo/digits.mlpackage --max-seconds 5 --json >"$work/part.json" 2>"$work/error"
 [ $? = 5 ] || fail "a cancelled sweep does not end with 5"
 grep -q '"cancelled": true' "$work/part.json" || fail "a cancelled sweep does not say so"
 
