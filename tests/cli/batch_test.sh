@@ -27,6 +27,11 @@ mkdir -p folder && cp -r "$demo" folder/digits.mlpackage && printf junk >folder/
 "$MLSCOPE" folder/bad.mlmodel --batch 5 >out 2>err
 [ $? = 3 ] && grep -q 'LOAD006' out && grep -q '^mlscope: ' err && grep -q '^hint: ' err || complain "a broken model: $(cat err)"
 [ "$(grep -c '^mlscope  ' out)" = 1 ] || complain "a broken model is shown more than once"
+mkdir core.aimodel && echo '{}' >core.aimodel/metadata.json
+for wrong in "core.aimodel" "$demo --function nope" "nowhere.mlpackage"; do
+    "$MLSCOPE" $wrong --batch 1 >out 2>err
+    [ $? = 3 ] && grep -q ' error  *LOAD0' out && grep -q '^hint: ' err || complain "the screen on $wrong: $(cat err)"
+done
 "$MLSCOPE" "$demo" --batch 0 >out 2>err
 [ $? = 2 ] || complain "--batch 0 is no usage error"
 "$MLSCOPE" "$demo" --batch 2 --json >out 2>err

@@ -47,7 +47,7 @@ static bool ends_in(const char *name, const char *const *endings)
 
 static bool is_model_folder(const char *path)
 {
-    static const char *const endings[] = {".mlpackage", ".mlmodelc", NULL};
+    static const char *const endings[] = {".mlpackage", ".mlmodelc", ".aimodel", NULL};
     static const char *const inside[] = {"Manifest.json", "model.mil", "coremldata.bin"};
     char name[MLS_FOUND_PATH_BYTES + 32];
     struct stat about;

@@ -21,7 +21,8 @@ void live_data_describe(const struct mls_loaded *loaded, const struct mls_settin
     if (loaded->model) {
         const struct mls_program *program = &loaded->model->program;
         model->spec_version = loaded->model->spec_version;
-        model->opset = program->n_functions ? program->functions[loaded->function.i].opset : 0;
+        bool chosen = loaded->function.i < program->n_functions; /* not when its name was wrong */
+        model->opset = chosen ? program->functions[loaded->function.i].opset : 0;
     }
     model->function = loaded->interface ? loaded->interface->function : NULL;
     snprintf(snapshot->precision, sizeof snapshot->precision, "%s%s%s%s", settings->compress,

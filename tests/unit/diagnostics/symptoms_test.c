@@ -49,8 +49,9 @@ static const struct mls_rule *find_rule(const char *id)
 /* Ways of the list: from bytes (S), from a run (R), from a log (L), advice (A). */
 static bool says(const char *decide, char way)
 {
-    for (const char *at = decide; *at && *at != ':'; at++)
-        if (*at == way && (at == decide || !isalpha((unsigned char)at[-1])) && !isalpha((unsigned char)at[1]))
+    for (const char *at = decide; *at; at++)
+        if (*at == way && (at == decide || at[-1] == ' ' || at[-1] == '/') &&
+            !isalnum((unsigned char)at[1]) && at[1] != ' ')
             return true;
     return false;
 }
@@ -74,11 +75,11 @@ static void every_symptom_has_a_rule_that_can_decide_it(void **state)
         bool failure = rule && (rule->statuses[0] != MLS_OK || rule->cause != MLS_CAUSE_NONE);
         bool facts = rule && rule->assess, log = rule && rule->patterns, advice = rule && rule->beside;
         bool wants_facts = says(cells[4], 'S') || says(cells[4], 'R'), wants_log = says(cells[4], 'L');
-        /* Any of the ways that the list names will do; distinct values (COMP006) matter only to who asked for
-         * `unique`. */
+        /* Any of the ways that the list names will do, and for wrappers a log beside a run; distinct values
+         * (COMP006) matter only to who asked for `unique`. */
         bool good = rule && ((wants_facts && (facts || failure)) || (wants_log && log) ||
                              (says(cells[4], 'A') && (facts || log || advice)) ||
-                             (log && strcmp(rule->id, "COMP006") == 0));
+                             (log && (rule->confirm || strcmp(rule->id, "COMP006") == 0)));
         n++;
         from_facts += facts || failure;
         from_logs += log;

@@ -29,11 +29,12 @@ struct screen {
 };
 
 /* A screen on a model whose load is over, well or not. */
-static void start(struct screen *screen, const char *path)
+static void start_function(struct screen *screen, const char *path, const char *function)
 {
     *screen = (struct screen){.loader = {.path = path}};
-    screen->live =
-        mls_live_start(&(struct mls_live_options){.loader = &screen->loader, .settings = {.threads = 1}});
+    struct mls_live_options options = {.loader = &screen->loader, .settings = {.threads = 1}};
+    snprintf(options.settings.function, sizeof options.settings.function, "%s", function);
+    screen->live = mls_live_start(&options);
     assert_non_null(screen->live);
     assert_true(mls_state_init(&screen->state, mls_live_snapshot(screen->live), 80, 24, false));
     while (mls_live_snapshot(screen->live)->phase == MLS_PHASE_LOADING) {
@@ -41,6 +42,11 @@ static void start(struct screen *screen, const char *path)
         mls_live_update(screen->live, false);
     }
     mls_state_refresh(&screen->state);
+}
+
+static void start(struct screen *screen, const char *path)
+{
+    start_function(screen, path, "");
 }
 
 static void stop(struct screen *screen)
@@ -74,6 +80,20 @@ static void a_failed_load_shows_its_findings(void **state)
     assert_int_equal(screen.state.current, MLS_VIEW_findings);
     assert_non_null(screen.state.snapshot->error);
     assert_true(screen.state.snapshot->report && screen.state.snapshot->report->n_findings > 0);
+    stop(&screen);
+}
+
+static void a_function_that_is_not_there_is_a_finding(void **state)
+{
+    (void)state;
+    struct screen screen;
+    start_function(&screen, DEMO_MODEL, "nope");
+    assert_int_equal(screen.state.current, MLS_VIEW_findings);
+    assert_string_equal(screen.state.snapshot->report->findings[0].id, "LOAD024");
+    for (unsigned view = 0; view < MLS_VIEW_COUNT; view++) {
+        mls_state_go(&screen.state, (enum mls_view_index)view);
+        draw(&screen, 120, 40);
+    }
     stop(&screen);
 }
 
@@ -391,6 +411,7 @@ int main(void)
     setlocale(LC_CTYPE, "C.UTF-8");
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_failed_load_shows_its_findings),
+        cmocka_unit_test(a_function_that_is_not_there_is_a_finding),
         cmocka_unit_test(every_view_draws_at_every_size),
         cmocka_unit_test(q_closes_what_is_on_top_and_quits_last),
         cmocka_unit_test(esc_never_quits),
