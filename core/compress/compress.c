@@ -272,7 +272,7 @@ static void compress_job(struct compressing *work, struct job *job, struct mls_a
             job->reason = compressors[job->settings[i]->compressor].apply(job->settings[i], &use, &job->form);
     bool matrix = statistics && statistics->moments && use.input_axis == 1 && use.output_axis == 0;
     if (!job->reason && matrix &&
-        !second_order_round(&job->form, statistics->moments, statistics->n, work->kernels.compress))
+        !second_order_round(&job->form, statistics->moments, statistics->n, statistics->n_rows, work->kernels.compress))
         job->reason = compress_no_memory;
     if (!job->reason && job->form.mask && !job->form.n_kept)
         job->reason = "all of its elements would be pruned";

@@ -1,6 +1,7 @@
 #include "compress/second_order.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/fp16.h"
@@ -8,14 +9,46 @@
 
 enum { ROWS = 4 };   /* that are rounded together, so that a row of the factor is read once for all */
 #define DAMPING 0.01 /* of the mean of the diagonal, added to it */
+#define DOUBT 0.2    /* in moments between channels, of as few vectors as there are channels */
+
+/* The channels, those with the largest inputs first: they are rounded while the most others can make up for
+ * them. */
+struct ranked {
+    float square;
+    uint32_t channel;
+};
+
+static int larger_first(const void *a, const void *b)
+{
+    const struct ranked *x = a, *y = b;
+    return x->square != y->square ? (x->square > y->square ? -1 : 1)
+                                  : (x->channel > y->channel) - (x->channel < y->channel);
+}
+
+static uint32_t *order_channels(const float *moments, size_t n, struct mls_arena *arena)
+{
+    struct ranked *ranked = MLS_NEW_ARRAY(arena, n, struct ranked);
+    uint32_t *order = MLS_NEW_ARRAY(arena, n, uint32_t);
+    if (!ranked || !order)
+        return NULL;
+    for (size_t i = 0; i < n; i++)
+        ranked[i] = (struct ranked){moments[i * n + i], (uint32_t)i};
+    qsort(ranked, n, sizeof *ranked, larger_first);
+    for (size_t i = 0; i < n; i++)
+        order[i] = ranked[i].channel;
+    return order;
+}
 
 /*
- * The upper triangular factor U of the inverse of `moments`, U^T U: rows of U say how later channels make up
- * for an earlier one. With R R^T = moments and R upper triangular, U is the inverse of R.
+ * The upper triangular factor U of the inverse of `moments` in this order, U^T U: rows of U say how later
+ * channels make up for an earlier one. With R R^T = moments and R upper triangular, U is the inverse of R.
  */
-static float *inverse_factor(const float *moments, size_t n, const struct mls_compress_kernels *kernels,
-                             struct mls_arena *arena)
+static float *inverse_factor(const float *moments, const uint32_t *order, size_t n, size_t n_rows,
+                             const struct mls_compress_kernels *kernels, struct mls_arena *arena)
 {
+    /* what few samples say about two channels together is shrunk towards nothing, as Ledoit and Wolf do
+     * (2004) */
+    double trust = 1 / (1 + DOUBT * (double)n / (double)n_rows);
     double *r = MLS_NEW_ARRAY(arena, n * n, double);
     float *u = MLS_NEW_ARRAY(arena, n * n, float);
     double mean = 0;
@@ -28,7 +61,7 @@ static float *inverse_factor(const float *moments, size_t n, const struct mls_co
     for (size_t j = n; j-- > 0;) {
         double *column = r + j * n;
         for (size_t i = 0; i <= j; i++)
-            column[i] = (double)moments[i * n + j];
+            column[i] = (double)moments[order[i] * n + order[j]] * (i == j ? 1 : trust);
         column[j] += DAMPING * mean;
     }
     for (size_t j = n; j-- > 0;) {
@@ -119,17 +152,20 @@ static bool make_grid(const struct weight_form *form, struct mls_arena *arena, s
 /* ---- Rounding --------------------------------------------------------------------------------- */
 
 /* Rounds ROWS rows (or fewer) from left to right. */
-static void round_rows(const struct grid *grid, const float *u, size_t n, size_t first, size_t rows,
-                       float *work)
+static void round_rows(const struct grid *grid, const float *u, const uint32_t *order, size_t n, size_t first,
+                       size_t rows, float *row, float *work)
 {
     struct weight_form form = *grid->form;
-    for (size_t r = 0; r < rows; r++)
-        form_load(form.plain, form.type.dtype, (first + r) * n, n, work + r * n);
+    for (size_t r = 0; r < rows; r++) {
+        form_load(form.plain, form.type.dtype, (first + r) * n, n, row);
+        for (size_t j = 0; j < n; j++)
+            work[r * n + j] = row[order[j]];
+    }
     for (size_t j = 0; j < n; j++) {
         const float *factor = u + j * n;
         float error[ROWS];
         for (size_t r = 0; r < rows; r++) {
-            size_t index = (first + r) * n + j;
+            size_t index = (first + r) * n + order[j];
             float value = work[r * n + j];
             float made = form.bits ? nearest_entry(grid, first + r, value, &form.indices[index])
                                    : nearest_integer(grid, index, value, &form.data[index]);
@@ -149,7 +185,7 @@ static bool is_matrix(const struct weight_form *form, size_t n)
     return form->type.rank >= 2 && (size_t)form->type.dims[1] == n && grouped;
 }
 
-bool second_order_round(struct weight_form *form, const float *moments, size_t n,
+bool second_order_round(struct weight_form *form, const float *moments, size_t n, size_t n_rows,
                         const struct mls_compress_kernels *kernels)
 {
     bool simple = form->bits
@@ -159,12 +195,14 @@ bool second_order_round(struct weight_form *form, const float *moments, size_t n
         return true;
     struct mls_arena *arena = mls_arena_create_beside(form->arena);
     struct grid grid = {.kernels = kernels};
-    float *work = arena ? MLS_NEW_ARRAY(arena, ROWS * n, float) : NULL;
-    bool ok = work && make_grid(form, arena, &grid);
-    float *u = ok ? inverse_factor(moments, n, kernels, arena) : NULL;
+    float *work = arena ? MLS_NEW_ARRAY(arena, (ROWS + 1) * n, float) : NULL;
+    uint32_t *order = work ? order_channels(moments, n, arena) : NULL;
+    bool ok = order && make_grid(form, arena, &grid);
+    float *u = ok ? inverse_factor(moments, order, n, n_rows, kernels, arena) : NULL;
     size_t rows = form->n / n;
     for (size_t first = 0; u && first < rows; first += ROWS)
-        round_rows(&grid, u, n, first, rows - first < ROWS ? rows - first : ROWS, work);
+        round_rows(&grid, u, order, n, first, rows - first < ROWS ? rows - first : ROWS, work + ROWS * n,
+                   work);
     mls_arena_free(arena);
     return u && form_score(form);
 }

@@ -284,6 +284,7 @@ static enum mls_status keep_result(struct calibrating *work, struct mls_calibrat
         if (watched->n_rows)
             kept->inputs[n++] = (struct mls_input_statistics){.weight = work->uses[i].weight,
                                                               .n = watched->n,
+                                                              .n_rows = watched->n_rows,
                                                               .squares = watched->squares,
                                                               .moments = watched->moments,
                                                               .low = watched->low,

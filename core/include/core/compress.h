@@ -124,6 +124,7 @@ struct mls_compress_progress {
 struct mls_input_statistics {
     const char *weight;   /* name of the weight's value */
     size_t n;             /* input channels */
+    size_t n_rows;        /* vectors of channels that were seen */
     const double *squares; /* mean square by input channel */
     const float *moments; /* n x n: sums of products of channels, for linear and 1x1 convolutions; or NULL */
     double low, high;     /* of all elements */
