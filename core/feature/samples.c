@@ -214,6 +214,31 @@ static bool sample_type(const struct array *array, const struct mls_tensor *tens
     return true;
 }
 
+/* Whether samples of an image are pixels, as in files: height x width, or that with the channels last. */
+static bool is_pixels(const struct mls_feature *feature, const struct array *array)
+{
+    int64_t channels = fill_channels(feature);
+    const struct mls_type *type = &array->type;
+    return feature->kind == MLS_FEATURE_IMAGE &&
+           ((type->rank == 3 && channels == 1) ||
+            (type->rank == 4 && type->dims[3] == channels && type->dims[1] != channels));
+}
+
+/* Takes the pixels' description, which loses the dimension of the samples; their bytes are borrowed. */
+static enum mls_status fill_pixels(const struct mls_samples *samples, const struct mls_feature *feature,
+                                   struct mls_tensor *tensor, struct array *pixels, struct mls_error *reterr)
+{
+    pixels->type.rank--;
+    memmove(pixels->type.dims, pixels->type.dims + 1, pixels->type.rank * sizeof pixels->type.dims[0]);
+    struct array planes;
+    enum mls_status status = fill_image_array(feature, samples->path, pixels, &planes, reterr);
+    if (status)
+        return status;
+    status = fill_tensor(feature, tensor, &planes, samples->path, reterr);
+    array_done(&planes);
+    return status;
+}
+
 static enum mls_status fill_input(const struct mls_samples *samples, size_t input, size_t index,
                                   struct mls_run *run, struct mls_error *reterr)
 {
@@ -223,10 +248,12 @@ static enum mls_status fill_input(const struct mls_samples *samples, size_t inpu
     struct array one = {.type = array->type};
     if (!tensor)
         return MLS_OK;
+    size_t bytes = mls_dtype_bytes(array->type.dtype, sample_elems(array));
+    one.data = (uint8_t *)array->data + index * bytes; /* borrowed: nothing below writes to it */
+    if (is_pixels(feature, array))
+        return fill_pixels(samples, feature, tensor, &one, reterr);
     if (!sample_type(array, tensor, &one.type))
         return wrong(samples, feature->name, "its samples have not the dimensions of the input", reterr);
-    size_t bytes = mls_dtype_bytes(array->type.dtype, sample_elems(array));
-    one.data = (uint8_t *)array->data + index * bytes; /* borrowed: fill_tensor only reads */
     return fill_tensor(feature, tensor, &one, samples->path, reterr);
 }
 

@@ -1,6 +1,7 @@
 /*
  * samples.h: many predictions' inputs in one .npz, and what they should give. An array called after an input has the
- * samples along its first dimension: of one more dimension than the input, or of as many when the input's first one is 1.
+ * samples along its first dimension: of one more dimension than the input, or of as many when the input's first one is 1;
+ * images as samples x height x width, x channels at the end, or as the program takes them.
  * An array called after an output, or "labels", is what is expected: class numbers, or vectors to be near to.
  */
 #pragma once
