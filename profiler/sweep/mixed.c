@@ -4,15 +4,29 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* What a weight may become, from the best to the smallest; the first is the weight as it is. */
+/* What a weight may become; the first is the weight as it is, the second what sensitivity is measured with. */
 static const struct choice {
-    unsigned nbits;     /* of palettes; 0: plain */
-    int64_t group_size; /* 0: per tensor */
-} choices[] = {{0, 0}, {8, 0}, {6, 16}, {6, 0}, {4, 8}, {4, 16}, {4, 0}, {3, 16}, {3, 0}, {2, 16}, {2, 0}};
+    unsigned nbits;       /* of palettes; 0: none */
+    int64_t size;         /* channels of a palette, elements of a block; 0: per tensor, or per channel */
+    enum mls_dtype dtype; /* of integers, where there are no palettes */
+} choices[] = {{.dtype = MLS_NONE},
+               {.nbits = 4},
+               {.nbits = 8},
+               {.dtype = MLS_INT8},
+               {.nbits = 6, .size = 16},
+               {.nbits = 6},
+               {.dtype = MLS_INT4, .size = 16},
+               {.dtype = MLS_INT4, .size = 32},
+               {.nbits = 4, .size = 8},
+               {.nbits = 4, .size = 16},
+               {.nbits = 3, .size = 16},
+               {.nbits = 3},
+               {.nbits = 2, .size = 16},
+               {.nbits = 2}};
 
 enum {
     N_CHOICES = sizeof choices / sizeof *choices,
-    PROBE = 6, /* the choice that sensitivity is measured with: 4 bits per tensor */
+    PROBE = 1,
     PROBED_MAX =
         48, /* weights that are measured; the smaller ones are taken to be as sensitive as the median */
     PROBE_SAMPLES = 2,
@@ -48,12 +62,16 @@ struct mixing {
 
 static struct mls_compress_setting setting_of(unsigned choice)
 {
-    struct mls_compress_setting setting = mls_compress_default(MLS_COMPRESS_PALETTIZE);
-    setting.nbits = choices[choice].nbits;
-    if (choices[choice].group_size) {
-        setting.granularity = MLS_PER_GROUPED_CHANNEL;
-        setting.group_size = choices[choice].group_size;
-        setting.fall_back = true;
+    const struct choice *chosen = &choices[choice];
+    bool palettes = chosen->nbits != 0;
+    struct mls_compress_setting setting =
+        mls_compress_default(palettes ? MLS_COMPRESS_PALETTIZE : MLS_COMPRESS_QUANTIZE);
+    setting.nbits = chosen->nbits;
+    setting.dtype = chosen->dtype;
+    setting.fall_back = chosen->size != 0;
+    if (chosen->size) {
+        setting.granularity = palettes ? MLS_PER_GROUPED_CHANNEL : MLS_PER_BLOCK;
+        setting.group_size = setting.block_size = chosen->size;
     }
     return setting;
 }

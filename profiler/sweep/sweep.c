@@ -78,7 +78,7 @@ void mls_sweep_defaults(struct mls_sweep_setting ret_settings[MLS_SWEEP_DEFAULTS
 char *mls_sweep_method(const struct mls_sweep_setting *setting, char *text, size_t size)
 {
     if (setting->mixed || !setting->n_passes) {
-        snprintf(text, size, "%s", setting->mixed ? "palettes by measured sensitivity" : "none");
+        snprintf(text, size, "%s", setting->mixed ? "bits by measured sensitivity" : "none");
         return text;
     }
     size_t used = 0;
