@@ -4,19 +4,24 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* What a weight may become; the first is the weight as it is, the second what sensitivity is measured with. */
+/* Errors of palettes and of integers differ in kind: how much they count is measured with one choice of each.
+ */
+enum family { PALETTES, INTEGERS, N_FAMILIES };
+
+/* What a weight may become; the first is the weight as it is, then come those that sensitivity is measured
+ * with. */
 static const struct choice {
     unsigned nbits;       /* of palettes; 0: none */
     int64_t size;         /* channels of a palette, elements of a block; 0: per tensor, or per channel */
     enum mls_dtype dtype; /* of integers, where there are no palettes */
 } choices[] = {{.dtype = MLS_NONE},
                {.nbits = 4},
+               {.dtype = MLS_INT4, .size = 32},
                {.nbits = 8},
                {.dtype = MLS_INT8},
                {.nbits = 6, .size = 16},
                {.nbits = 6},
                {.dtype = MLS_INT4, .size = 16},
-               {.dtype = MLS_INT4, .size = 32},
                {.nbits = 4, .size = 8},
                {.nbits = 4, .size = 16},
                {.nbits = 3, .size = 16},
@@ -26,11 +31,11 @@ static const struct choice {
 
 enum {
     N_CHOICES = sizeof choices / sizeof *choices,
-    PROBE = 1,
+    PROBE = 1, /* of the first family */
     PROBED_MAX =
         48, /* weights that are measured; the smaller ones are taken to be as sensitive as the median */
     PROBE_SAMPLES = 2,
-    ROUNDS_MAX = 6
+    ROUNDS_MAX = 12
 };
 
 struct option_of_weight {
@@ -42,7 +47,7 @@ struct option_of_weight {
 struct candidate {
     const struct mls_compressed_weight *weight; /* of the first trial */
     struct option_of_weight options[N_CHOICES];
-    double sensitivity; /* noise of the outputs for each unit of noise of the elements */
+    double sensitivity[N_FAMILIES]; /* noise of the outputs for each unit of noise of the elements */
     unsigned chosen;
 };
 
@@ -59,6 +64,11 @@ struct mixing {
     uint64_t steps;
     uint64_t other_bytes; /* of the package, whatever is chosen */
 };
+
+static enum family family_of(unsigned choice)
+{
+    return choices[choice].nbits ? PALETTES : INTEGERS;
+}
 
 static struct mls_compress_setting setting_of(unsigned choice)
 {
@@ -187,18 +197,20 @@ static enum mls_status score_package(const struct mixing *mixing, struct mls_pac
     return status;
 }
 
-static enum mls_status probe(struct mixing *mixing, struct candidate *candidate, struct mls_error *reterr)
+static enum mls_status probe(struct mixing *mixing, struct candidate *candidate, enum family family,
+                             struct mls_error *reterr)
 {
+    unsigned choice = PROBE + family;
     const struct mls_compress_rule rule = {
-        .scope = MLS_SCOPE_OP_NAME, .key = candidate->weight->name, .setting = setting_of(PROBE)};
+        .scope = MLS_SCOPE_OP_NAME, .key = candidate->weight->name, .setting = setting_of(choice)};
     struct mls_compressed *compressed = NULL;
     struct mls_trial_score score = {0};
     enum mls_status status = compress(mixing, &rule, 1, &compressed, reterr);
     if (!status)
         status = score_package(mixing, compressed->package, PROBE_SAMPLES, &score, reterr);
     mls_compressed_free(compressed);
-    double noise = candidate->options[PROBE].noise;
-    candidate->sensitivity = noise > 0 ? score.noise / noise : 0;
+    double noise = candidate->options[choice].noise;
+    candidate->sensitivity[family] = noise > 0 ? score.noise / noise : 0;
     return status ? status : step(mixing, reterr);
 }
 
@@ -209,21 +221,23 @@ static int compare_numbers(const void *a, const void *b)
 }
 
 /* Weights that were not measured: their relative noise counts as much as the median's. */
-static enum mls_status fill_sensitivity(struct mixing *mixing, size_t n_probed, struct mls_error *reterr)
+static enum mls_status fill_sensitivity(struct mixing *mixing, size_t n_probed, enum family family,
+                                        struct mls_error *reterr)
 {
     double *relative = calloc(n_probed + 1, sizeof *relative);
     if (!relative)
         return no_memory(reterr);
     for (size_t i = 0; i < n_probed; i++) {
         const struct candidate *candidate = &mixing->candidates[mixing->by_size[i]];
-        relative[i] = candidate->sensitivity * candidate->weight->signal;
+        relative[i] = candidate->sensitivity[family] * candidate->weight->signal;
     }
     qsort(relative, n_probed, sizeof *relative, compare_numbers);
     double median = relative[n_probed / 2];
     free(relative);
     for (size_t i = n_probed; i < mixing->n; i++) {
         struct candidate *candidate = &mixing->candidates[mixing->by_size[i]];
-        candidate->sensitivity = candidate->weight->signal > 0 ? median / candidate->weight->signal : 0;
+        candidate->sensitivity[family] =
+            candidate->weight->signal > 0 ? median / candidate->weight->signal : 0;
     }
     return MLS_OK;
 }
@@ -232,18 +246,28 @@ static enum mls_status measure(struct mixing *mixing, struct mls_error *reterr)
 {
     qsort_r(mixing->by_size, mixing->n, sizeof *mixing->by_size, larger_first, mixing->candidates);
     size_t n_probed = mixing->n < PROBED_MAX ? mixing->n : PROBED_MAX;
-    mixing->steps = N_CHOICES - 1 + n_probed + 1;
+    mixing->steps = N_CHOICES - 1 + n_probed * N_FAMILIES + 1;
     enum mls_status status = MLS_OK;
-    for (size_t i = 0; !status && i < n_probed; i++)
-        status = probe(mixing, &mixing->candidates[mixing->by_size[i]], reterr);
-    return status ? status : fill_sensitivity(mixing, n_probed, reterr);
+    for (enum family family = 0; !status && family < N_FAMILIES; family++) {
+        if (!mixing->compressed[PROBE +
+                                family]) { /* the opset has no such integers: int8 counts as palettes do */
+            for (size_t i = 0; i < mixing->n; i++)
+                mixing->candidates[i].sensitivity[family] = mixing->candidates[i].sensitivity[PALETTES];
+            continue;
+        }
+        for (size_t i = 0; !status && i < n_probed; i++)
+            status = probe(mixing, &mixing->candidates[mixing->by_size[i]], family, reterr);
+        if (!status)
+            status = fill_sensitivity(mixing, n_probed, family, reterr);
+    }
+    return status;
 }
 
 /* ---- Choosing --------------------------------------------------------------------------------- */
 
 static double noise_of(const struct candidate *candidate, unsigned choice)
 {
-    return candidate->sensitivity * candidate->options[choice].noise;
+    return candidate->sensitivity[family_of(choice)] * candidate->options[choice].noise;
 }
 
 static void total(const struct mixing *mixing, uint64_t *ret_bytes, double *ret_noise)
@@ -380,6 +404,19 @@ static enum mls_status tell_sensitivities(const struct mixing *mixing, struct ml
 
 /* The specification and the records' heads change with the choice: what was missed is taken off the budget.
  */
+static uint64_t smallest_bytes(const struct mixing *mixing)
+{
+    uint64_t sum = mixing->other_bytes;
+    for (size_t i = 0; i < mixing->n; i++) {
+        uint64_t least = UINT64_MAX;
+        for (unsigned c = 0; c < N_CHOICES; c++)
+            if (mixing->candidates[i].options[c].possible && mixing->candidates[i].options[c].bytes < least)
+                least = mixing->candidates[i].options[c].bytes;
+        sum += least;
+    }
+    return sum;
+}
+
 static enum mls_status fit_size(struct mixing *mixing, struct mls_mixed *mixed, struct mls_error *reterr)
 {
     uint64_t target = mixing->options->target_bytes, budget = target;
@@ -395,8 +432,8 @@ static enum mls_status fit_size(struct mixing *mixing, struct mls_mixed *mixed, 
         budget -= made - target < budget ? made - target : budget;
     }
     return mls_fail(reterr, MLS_ERR_LIMIT,
-                    "cannot compress the model to %.2f MB: the smallest choice has more",
-                    (double)target / 1e6);
+                    "cannot compress the model to %.3g MB: the smallest choice has %.3g MB",
+                    (double)target / 1e6, (double)smallest_bytes(mixing) / 1e6);
 }
 
 /* Noises of weights do not simply add up: the limit is corrected by what a choice really gives. */
@@ -411,7 +448,9 @@ static enum mls_status fit_quality(struct mixing *mixing, struct mls_mixed *mixe
         bool good = mixed->score.noise <= wanted;
         if (good && (round || mixed->score.noise > wanted / 1.12))
             return MLS_OK;
-        limit *= good ? sqrt(wanted / mixed->score.noise) : 0.9 * wanted / mixed->score.noise;
+        double next = good ? sqrt(wanted / mixed->score.noise) : 0.9 * wanted / mixed->score.noise;
+        limit *=
+            !good && next > 0.5 ? 0.5 : next; /* where noises add up badly, small steps would not arrive */
         if (!isfinite(limit))
             return MLS_OK;
     }
@@ -434,7 +473,7 @@ enum mls_status mls_mixed_choose(const struct mls_loaded *loaded, const struct m
                                  struct mls_error *reterr)
 {
     struct mixing mixing = {
-        .loaded = loaded, .trial = trial, .options = options, .steps = N_CHOICES + PROBED_MAX};
+        .loaded = loaded, .trial = trial, .options = options, .steps = N_CHOICES + PROBED_MAX * N_FAMILIES};
     struct mls_mixed mixed = {0};
     enum mls_status status = compress_all(&mixing, reterr);
     if (!status)

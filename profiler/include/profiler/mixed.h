@@ -11,6 +11,7 @@ struct mls_mixed_options {
     uint64_t target_bytes;     /* of the package at most; 0: none */
     double min_outputs_snr_db; /* at least; used when target_bytes is 0 */
     const struct mls_calibration *calibration; /* or NULL */
+    bool palettes_only;        /* no integers, whose errors have to be measured, too: takes half the time */
     uint32_t opset;            /* as in struct mls_compress_options */
     bool opset_fixed;
     uint32_t threads;

@@ -104,7 +104,6 @@ static void expect_better_when_calibrated(const struct bench *bench, struct mls_
 static void palettes_with_calibration_are_nearer_at_the_same_size(void **state)
 {
     expect_better_when_calibrated(*state, palettes(3));
-    expect_better_when_calibrated(*state, palettes(4));
 }
 
 static void integers_with_calibration_are_nearer_at_the_same_size(void **state)
@@ -128,15 +127,17 @@ static void a_size_is_kept_and_better_used_than_by_one_setting(void **state)
 
 static void a_quality_is_kept_by_less_than_one_setting_needs(void **state)
 {
+    enum { WANTED_DB = 20 };
     const struct bench *bench = *state;
     uint64_t bytes;
     struct mls_trial_score uniform = try_setting(bench, palettes(4), false, false, &bytes);
     struct mls_mixed mixed;
     struct mls_error error;
-    const struct mls_mixed_options options = {.min_outputs_snr_db = uniform.outputs_snr_db, .threads = 1};
+    const struct mls_mixed_options options = {.min_outputs_snr_db = WANTED_DB, .threads = 1};
+    assert_true(uniform.outputs_snr_db >= WANTED_DB);
     assert_int_equal(mls_mixed_choose(bench->loaded, bench->trial, &options, &mixed, &error), MLS_OK);
-    assert_true(mixed.score.outputs_snr_db >= uniform.outputs_snr_db);
-    assert_true(mls_package_info(mixed.compressed->package)->file_bytes <= bytes);
+    assert_true(mixed.score.outputs_snr_db >= WANTED_DB);
+    assert_true(mls_package_info(mixed.compressed->package)->file_bytes < bytes);
     mls_mixed_done(&mixed);
 }
 
