@@ -9,6 +9,8 @@
 enum { TERMS_LEAST = 16, OUTPUTS_LEAST = 16, CHANNELS_LEAST_WINOGRAD = 16 };
 /* Smaller planes have too few squares for the vectors, and more weights to read than results. */
 enum { POSITIONS_LEAST_WINOGRAD = 192 };
+/* Up to so many channels over large planes, four times fewer products of fp32 beat integers. */
+enum { CHANNELS_MOST_BEFORE_INTEGERS = 64, POSITIONS_LEAST_BEFORE_INTEGERS = 8192 };
 /* Weights up to which fp32 sums of transformed values cannot overflow. */
 #define WEIGHT_MAX 1e6f
 
@@ -17,12 +19,14 @@ enum mls_conv_method mls_conv_choose(const struct mls_op_env *env, const struct 
 {
     bool integers = dtype == MLS_FP16 && env->kernels->dot16_isa > MLS_ISA_GENERIC;
     bool large = m >= OUTPUTS_LEAST && k >= TERMS_LEAST;
+    size_t positions = mls_window_elems(space->out);
     bool winograd = groups == 1 && !env->exact && mls_winograd_suits(space) &&
-                    k / 9 >= CHANNELS_LEAST_WINOGRAD &&
-                    mls_window_elems(space->out) >= POSITIONS_LEAST_WINOGRAD;
+                    k / 9 >= CHANNELS_LEAST_WINOGRAD && positions >= POSITIONS_LEAST_WINOGRAD;
+    bool by_floats = winograd && k / 9 > CHANNELS_LEAST_WINOGRAD && k / 9 <= CHANNELS_MOST_BEFORE_INTEGERS &&
+                     positions >= POSITIONS_LEAST_BEFORE_INTEGERS;
     if (!large)
         return MLS_CONV_PRODUCT;
-    if (integers)
+    if (integers && !by_floats)
         return MLS_CONV_INTEGERS;
     return winograd ? MLS_CONV_WINOGRAD : MLS_CONV_PRODUCT;
 }
