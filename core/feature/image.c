@@ -103,6 +103,28 @@ out:
     return status;
 }
 
+const char *image_encode_png(const struct array *pixels, void **ret_png, size_t *ret_size_bytes)
+{
+    const int64_t *dims = pixels->type.dims;
+    if (dims[0] < 1 || dims[1] < 1 || dims[0] > INT32_MAX || dims[1] > INT32_MAX)
+        return "no PNG has these sides";
+    struct spng_ihdr header = {.width = (uint32_t)dims[1],
+                               .height = (uint32_t)dims[0],
+                               .bit_depth = 8,
+                               .color_type = dims[2] == 1 ? SPNG_COLOR_TYPE_GRAYSCALE : SPNG_COLOR_TYPE_TRUECOLOR};
+    spng_ctx *png = spng_ctx_new(SPNG_CTX_ENCODER);
+    int code = png ? spng_set_option(png, SPNG_ENCODE_TO_BUFFER, 1) : SPNG_EMEM;
+    if (!code)
+        code = spng_set_ihdr(png, &header);
+    if (!code)
+        code = spng_encode_image(png, pixels->data, mls_type_bytes(&pixels->type), SPNG_FMT_PNG,
+                                 SPNG_ENCODE_FINALIZE);
+    if (!code)
+        *ret_png = spng_get_png_buffer(png, ret_size_bytes, &code);
+    spng_ctx_free(png);
+    return code ? spng_strerror(code) : NULL;
+}
+
 /* ---- JPEG --------------------------------------------------------------------------------------------- */
 
 static enum mls_status jpeg_read_size(tjhandle jpeg, const char *name, struct mls_bytes bytes,

@@ -1,4 +1,4 @@
-/* image.h: PNG and JPEG to 8-bit pixels. Colour profiles, gamma and orientation marks are not applied; alpha
+/* image.h: PNG and JPEG to 8-bit pixels, and those to PNG. Colour profiles, gamma and orientation marks are not applied; alpha
  * is dropped. */
 #pragma once
 
@@ -18,3 +18,7 @@ enum mls_status image_read_size(const char *name, struct mls_bytes bytes, uint32
  */
 enum mls_status image_read(const char *name, struct mls_bytes bytes, unsigned channels,
                            struct array *ret_array, struct mls_error *reterr);
+
+/* image_encode_png: uint8 height x width x channels, 3 or 1, as a PNG in *ret_png, which the caller frees. NULL or the
+ * reason why not; static. */
+const char *image_encode_png(const struct array *pixels, void **ret_png, size_t *ret_size_bytes);

@@ -11,6 +11,7 @@
 #include "array.h"
 #include "file.h"
 #include "fill.h"
+#include "image.h"
 #include "npy.h"
 
 enum { FILE_NAME_BYTES = 128 };
@@ -27,16 +28,16 @@ static enum mls_status out_of_memory(const char *name, struct mls_error *reterr)
     return mls_fail(reterr, MLS_ERR_MEMORY, "cannot write \"%s\": out of memory", name);
 }
 
-/* "00_name.npy": letters, digits, '-', '.' and '_' of the name, the rest as '_'; the number keeps names
+/* "00_name.npy" for the extension ".npy": letters, digits, '-', '.' and '_' of the name, the rest as '_'; the number keeps names
  * apart. */
-static void file_name(const struct writer *writer, size_t index, const char *name,
+static void file_name(const struct writer *writer, size_t index, const char *name, const char *extension,
                       char ret_name[FILE_NAME_BYTES])
 {
     static const char safe[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._";
     int length = snprintf(ret_name, FILE_NAME_BYTES, "%s%02zu_", writer->prefix, index);
     for (const char *at = name; *at && length < FILE_NAME_BYTES - 5; at++)
         ret_name[length++] = strchr(safe, *at) ? *at : '_';
-    memcpy(ret_name + length, ".npy", 5);
+    snprintf(ret_name + length, FILE_NAME_BYTES - (size_t)length, "%s", extension);
 }
 
 /* ---- Tensors and images ------------------------------------------------------------------------------- */
@@ -45,7 +46,7 @@ static enum mls_status write_array(const struct writer *writer, const char *name
                                    const struct array *array, struct mls_error *reterr)
 {
     char file[FILE_NAME_BYTES], head[NPY_HEAD_BYTES_MAX];
-    file_name(writer, json_array_size(writer->list), name, file);
+    file_name(writer, json_array_size(writer->list), name, ".npy", file);
     struct mls_bytes pieces[2] = {
         {(const uint8_t *)head, npy_write_head(&array->type, head)},
         {array->data, mls_type_bytes(&array->type)},
@@ -122,6 +123,26 @@ static enum mls_status check_image(const struct mls_feature *feature, const stru
     return check_convertible(feature, tensor, reterr);
 }
 
+/* The same pixels as a PNG beside the array, which the entry just written then names too. */
+static enum mls_status write_png(const struct writer *writer, const char *name, const struct array *pixels,
+                                 struct mls_error *reterr)
+{
+    size_t index = json_array_size(writer->list) - 1;
+    char file[FILE_NAME_BYTES];
+    file_name(writer, index, name, ".png", file);
+    struct mls_bytes bytes;
+    void *png;
+    const char *reason = image_encode_png(pixels, &png, &bytes.size_bytes);
+    if (reason)
+        return mls_fail(reterr, MLS_ERR_IO, "cannot write the image \"%s\": %s", name, reason);
+    bytes.data = png;
+    enum mls_status status = file_write(writer->folder, file, &bytes, 1, reterr);
+    free(png);
+    if (!status && json_object_set_new(json_array_get(writer->list, index), "png", json_string(file)))
+        status = out_of_memory(name, reterr);
+    return status;
+}
+
 static enum mls_status write_image(const struct writer *writer, const struct mls_feature *feature,
                                    const struct mls_tensor *tensor, struct mls_error *reterr)
 {
@@ -139,6 +160,8 @@ static enum mls_status write_image(const struct writer *writer, const struct mls
                          (size_t)mls_type_elems(&type), CONVERT_NEAREST, &unused);
         to_pixels(feature, &planes, &pixels);
         status = write_array(writer, feature->name, "image", &pixels, reterr);
+        if (!status && type.dtype == MLS_UINT8)
+            status = write_png(writer, feature->name, &pixels, reterr);
     }
     array_done(&planes);
     array_done(&pixels);

@@ -34,7 +34,8 @@ enum mls_status mls_feature_npz_shapes(const struct mls_interface *interface, co
  */
 enum mls_status mls_feature_random(struct mls_run *run, size_t index, uint64_t seed, struct mls_error *reterr);
 
-/* mls_feature_write_outputs: writes DIR/outputs.json and its files, in the order of the description. Creates DIR. */
+/* mls_feature_write_outputs: writes DIR/outputs.json and its files, in the order of the description. Creates DIR. 8-bit
+ * images come as PNG too: member "png" of their entries. */
 enum mls_status mls_feature_write_outputs(const struct mls_run *run, const char *directory, struct mls_error *reterr);
 
 /* mls_feature_read_states, _write_states: DIR/states.json and its files. */

@@ -3,6 +3,7 @@
 #include <math.h>
 
 #include <jansson.h>
+#include <spng.h>
 
 static json_t *load_json(const char *name)
 {
@@ -93,6 +94,44 @@ static void labels_stand_in_the_document(void **state)
     json_decref(document);
 }
 
+/* The PNG's own pixels, 2 x 1 of `format`. */
+static void read_png(const char *name, int format, uint8_t *ret_pixels, size_t size_bytes)
+{
+    FILE *file = fopen(in_folder(name), "rb");
+    assert_non_null(file);
+    spng_ctx *png = spng_ctx_new(0);
+    struct spng_ihdr header;
+    assert_int_equal(spng_set_png_file(png, file), 0);
+    assert_int_equal(spng_get_ihdr(png, &header), 0);
+    assert_int_equal(header.width, 2);
+    assert_int_equal(header.height, 1);
+    assert_int_equal(spng_decode_image(png, ret_pixels, size_bytes, format, 0), 0);
+    spng_ctx_free(png);
+    fclose(file);
+}
+
+static void eight_bit_images_are_written_as_png_too(void **state)
+{
+    (void)state;
+    uint8_t pixels[6];
+    set_image(MLS_COLOR_BGR, MLS_FP32, 2, 1);
+    memcpy(run.tensors[0].data, (float[]){10, 20, 30, 40, 300, -5}, 24);
+    assert_int_equal(mls_feature_write_outputs(&run, in_folder("out"), NULL), MLS_OK);
+    read_png("out/00_picture.png", SPNG_FMT_RGB8, pixels, 6);
+    assert_memory_equal(pixels, ((const uint8_t[]){255, 30, 10, 0, 40, 20}), 6);
+    json_t *document = load_json("out/outputs.json");
+    const char *png;
+    assert_int_equal(json_unpack(document, "{s:[{s:s}]}", "outputs", "png", &png), 0);
+    assert_string_equal(png, "00_picture.png");
+    json_decref(document);
+
+    set_image(MLS_COLOR_GRAY, MLS_FP32, 2, 1);
+    memcpy(run.tensors[0].data, (float[]){7, 200}, 8);
+    assert_int_equal(mls_feature_write_outputs(&run, in_folder("out"), NULL), MLS_OK);
+    read_png("out/00_picture.png", SPNG_FMT_G8, pixels, 2);
+    assert_memory_equal(pixels, ((const uint8_t[]){7, 200}), 2);
+}
+
 static void images_are_written_as_pixels(void **state)
 {
     (void)state;
@@ -142,6 +181,7 @@ int main(void)
         TEST(dictionaries_descend_and_ties_keep_the_labels_order),
         TEST(labels_stand_in_the_document),
         TEST(images_are_written_as_pixels),
+        TEST(eight_bit_images_are_written_as_png_too),
         TEST(a_refused_output_leaves_no_files),
         TEST(states_make_the_round_trip),
     };
