@@ -48,8 +48,11 @@ static int print(const struct mls_screen_options *options, struct mls_state *sta
     }
     if (snapshot->error) {
         fprintf(stderr, "mlscope: %s\n", snapshot->error->text);
+        const struct mls_report *report = snapshot->report;
         if (snapshot->error->hint[0])
             fprintf(stderr, "hint: %s\n", snapshot->error->hint);
+        else if (report && report->n_findings)
+            fprintf(stderr, "hint: %s (%s)\n", report->findings[0].fix, report->findings[0].id);
     }
     return exit_code(live);
 }
