@@ -123,6 +123,8 @@ static uint64_t package_bytes(const struct mls_compressed *compressed)
 static bool allowed(const struct mixing *mixing, unsigned choice)
 {
     struct mls_compress_setting setting = setting_of(choice);
+    if (mixing->options->palettes_only && family_of(choice) == INTEGERS)
+        return false;
     return !mixing->options->opset_fixed || mls_compress_opset(&setting, false) <= mixing->options->opset;
 }
 
@@ -250,7 +252,7 @@ static enum mls_status measure(struct mixing *mixing, struct mls_error *reterr)
     enum mls_status status = MLS_OK;
     for (enum family family = 0; !status && family < N_FAMILIES; family++) {
         if (!mixing->compressed[PROBE +
-                                family]) { /* the opset has no such integers: int8 counts as palettes do */
+                                family]) { /* no such integers: int8 counts as palettes do */
             for (size_t i = 0; i < mixing->n; i++)
                 mixing->candidates[i].sensitivity[family] = mixing->candidates[i].sensitivity[PALETTES];
             continue;

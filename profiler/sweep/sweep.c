@@ -78,7 +78,7 @@ void mls_sweep_defaults(struct mls_sweep_setting ret_settings[MLS_SWEEP_DEFAULTS
 char *mls_sweep_method(const struct mls_sweep_setting *setting, char *text, size_t size)
 {
     if (setting->mixed || !setting->n_passes) {
-        snprintf(text, size, "%s", setting->mixed ? "bits by measured sensitivity" : "none");
+        snprintf(text, size, "%s", setting->mixed ? "palettes by measured sensitivity" : "none");
         return text;
     }
     size_t used = 0;
@@ -268,6 +268,7 @@ static enum mls_status try_mixed(struct sweeping *sweeping, struct mls_sweep_res
         return mls_fail(reterr, MLS_ERR_USAGE, "the size of '%s' is not known", result->setting->as_small_as);
     const struct mls_compress_progress progress = {sweeping, watch_mixing};
     const struct mls_mixed_options options = {.target_bytes = model->package_bytes,
+                                              .palettes_only = true,
                                               .opset = sweeping->options->opset,
                                               .opset_fixed = sweeping->options->opset_fixed,
                                               .threads = mls_session_threads(sweeping->loaded->session),
