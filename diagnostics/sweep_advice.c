@@ -122,6 +122,17 @@ static const struct {
      always},
 };
 
+const char *mls_sweep_suits(const struct mls_sweep_setting *setting)
+{
+    if (setting->mixed)
+        return "ANE";
+    if (!setting->n_passes)
+        return "all";
+    const struct mls_compress_setting *last = &setting->passes[setting->n_passes - 1];
+    bool small = last->dtype == MLS_INT4 || last->dtype == MLS_UINT4;
+    return last->compressor == MLS_COMPRESS_QUANTIZE && (small || last->granularity == MLS_PER_BLOCK) ? "GPU" : "ANE";
+}
+
 size_t mls_sweep_advise(const struct mls_sweep *sweep,
                         struct mls_sweep_advice ret_advice[MLS_SWEEP_ADVICE_MAX])
 {

@@ -95,6 +95,11 @@ static void put_ane(const struct cell *cell)
         mls_text_percent(cell->result->predicted_ane_share, cell->text);
 }
 
+static void put_suits(const struct cell *cell)
+{
+    snprintf(cell->text, CELL_BYTES, "%s", cell->result->suits ? cell->result->suits : "");
+}
+
 static void put_front(const struct cell *cell)
 {
     snprintf(cell->text, CELL_BYTES, "%s", cell->result->pareto ? "*" : "");
@@ -119,6 +124,7 @@ static const struct {
     {"x plain", true, put_ratio},
     {"Apple (predicted)", true, put_predicted},
     {"ANE", true, put_ane},
+    {"suits", false, put_suits},
 };
 
 enum { N_COLUMNS = sizeof columns / sizeof *columns };
@@ -191,7 +197,7 @@ bool mls_sweep_write_csv(const struct mls_sweep *sweep, const struct mls_writer 
     bool ok = mls_write(
         writer, "setting,method,package_bytes,weights_bytes,bits_per_weight,memory_bytes,peak_rss_bytes,"
                 "weights_snr_db,outputs_snr_db,accuracy,runs,p50_ns,p99_ns,plain_p50_ns,compress_ns,"
-                "predicted_us,predicted_ane_share,pareto\n");
+                "predicted_us,predicted_ane_share,suits,pareto\n");
     for (size_t i = 0; ok && i < sweep->n; i++) {
         const struct mls_sweep_result *result = &sweep->results[i];
         char method[CELL_BYTES];
@@ -210,7 +216,7 @@ bool mls_sweep_write_csv(const struct mls_sweep *sweep, const struct mls_writer 
                         (unsigned long long)result->plain_p50_ns, (unsigned long long)result->compress_ns) &&
              put_number(writer, predicted ? result->predicted_us : (double)NAN) &&
              put_number(writer, predicted ? result->predicted_ane_share : (double)NAN) &&
-             mls_writef(writer, ",%s\n", result->pareto ? "true" : "false");
+             mls_writef(writer, ",%s,%s\n", result->suits ? result->suits : "", result->pareto ? "true" : "false");
     }
     return ok;
 }
@@ -227,8 +233,9 @@ static json_t *result_json(const struct mls_sweep_result *result)
     json_t *predicted =
         result->predicted_us < 0
             ? json_null()
-            : json_pack("{s:o, s:o}", "estimated_total_us", mls_json_number(result->predicted_us),
-                        "neural_engine_share", mls_json_number(result->predicted_ane_share));
+            : json_pack("{s:o, s:o, s:o}", "estimated_total_us", mls_json_number(result->predicted_us),
+                        "neural_engine_share", mls_json_number(result->predicted_ane_share), "suits",
+                        mls_json_text(result->suits));
     return json_pack(
         "{s:o, s:o, s:I, s:I, s:o, s:o, s:o, s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:o, s:b}", "label",
         mls_json_text(result->setting->label), "method", mls_json_text(method), "package_bytes",

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "diagnostics/sweep_advice.h"
 #include "profiler/mixed.h"
 #include "term/signals.h"
 
@@ -35,6 +36,7 @@ static void examine(void *user, const struct mls_tried *tried, struct mls_sweep_
         return;
     result->predicted_us = placement->total_us;
     result->predicted_ane_share = placement->totals[MLS_UNIT_ANE].cost_share;
+    result->suits = mls_sweep_suits(result->setting);
     mls_placement_free(placement);
 }
 

@@ -72,6 +72,7 @@ static void examine(void *user, const struct mls_tried *tried, struct mls_sweep_
         return;
     result->predicted_us = placement->total_us;
     result->predicted_ane_share = placement->totals[MLS_UNIT_ANE].cost_share;
+    result->suits = mls_sweep_suits(result->setting);
     mls_placement_free(placement);
 }
 
@@ -116,6 +117,7 @@ static bool write_text(struct work *work, const struct mls_sweep_advice *advice,
                    sweep->cancelled ? ", cancelled" : "");
     console_printf(console, "times: this machine, in turns with the plain model; Apple: predicted for %s\n",
                    mls_placement_profile_name(work->hardware));
+    console_printf(console, "suits: where Apple hardware uses the weights as they are stored; the estimates know nothing of that\n");
     for (size_t i = 0; i < n_advice; i++)
         console_printf(console, "\n%s %s\n  %s\n  fix: %s\n", advice[i].id, advice[i].title,
                        advice[i].evidence, advice[i].fix);

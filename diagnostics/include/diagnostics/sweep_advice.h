@@ -12,5 +12,11 @@ struct mls_sweep_advice {
 
 enum { MLS_SWEEP_ADVICE_MAX = 8 };
 
+/*
+ * mls_sweep_suits: where weights of this setting stay small while a model runs, by Apple's guide to compression (coremltools
+ * 9, "Overview of optimizations" and its pages by technique): elsewhere they are expanded when the model is loaded. Static.
+ */
+const char *mls_sweep_suits(const struct mls_sweep_setting *setting);
+
 /* mls_sweep_advise: what holds, into ret_advice; returns how many. Texts other than the evidence are static. */
 size_t mls_sweep_advise(const struct mls_sweep *sweep, struct mls_sweep_advice ret_advice[MLS_SWEEP_ADVICE_MAX]);

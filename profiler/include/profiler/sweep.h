@@ -45,6 +45,7 @@ struct mls_sweep_result {
     uint64_t compress_ns;
     double predicted_us;        /* on Apple hardware, by `examine`; below 0: not known */
     double predicted_ane_share; /* share of the estimated time on the Neural Engine */
+    const char *suits;          /* units of Apple hardware that use the weights as stored, by `examine`; static, or NULL */
     bool pareto;                /* no other is both smaller and nearer to the model */
 };
 
