@@ -19,8 +19,9 @@ static void share(struct mls_plan *plan, uint32_t index)
     size_t bytes = mls_type_bytes(&output->tensor.type);
     for (uint32_t i = 0; i < step->n_arguments; i++) {
         for (uint32_t j = 0; j < step->arguments[i].n; j++) {
-            uint32_t root = plan_root(plan, step->arguments[i].slots[j]);
-            if (!shareable_input(plan, step, index, root, bytes))
+            uint32_t value = step->arguments[i].slots[j], root = plan_root(plan, value);
+            bool whole = mls_type_bytes(&plan->slots[value].tensor.type) == bytes; /* not a part of it */
+            if (!whole || !shareable_input(plan, step, index, root, bytes))
                 continue;
             struct plan_slot *input = &plan->slots[root];
             input->last_step = output->last_step;

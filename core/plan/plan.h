@@ -14,7 +14,7 @@
 
 #define PLAN_NONE UINT32_MAX
 
-enum { PLAN_MADE_PER_OP = 2 }; /* constants that passes may make, for each operation of the program */
+enum { PLAN_MADE_PER_OP = 4 }; /* constants that passes may make, for each operation of the program */
 
 enum plan_storage {
     PLAN_UNUSED,

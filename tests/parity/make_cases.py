@@ -520,6 +520,9 @@ def pass_places():
         a, b, c = mb.split(x=mb.relu(x=x), split_sizes=(2, 2, 2), axis=1, name="parts")
         e, f = mb.split(x=mb.exp(x=x), num_splits=2, axis=1, name="views")
         turned = mb.concat(values=(mb.sin(x=f), e), axis=1, name="turned")
+        total = x
+        for part in mb.split(x=mb.sin(x=x), num_splits=6, axis=1, name="sixths")[::-1]:  # of another size than what they are added to
+            total = mb.add(x=part, y=total)
         d = mb.tanh(x=b)
         joined = mb.concat(values=(a, b, d), axis=1, name="joined")
         whole = mb.concat(values=(mb.exp(x=joined), mb.sin(x=joined)), axis=1, name="whole")
@@ -534,7 +537,7 @@ def pass_places():
             return mb.add(x=i, y=1), mb.concat(values=(mb.sin(x=high), mb.cos(x=low)), axis=0)
 
         looped = mb.while_loop(_cond=lambda i, v: mb.less(x=i, y=3), _body=body, loop_vars=(0, odd))[1]
-        return mb.identity(x=later, name="later"), rows, columns, mb.identity(x=c, name="part"), mb.identity(x=looped, name="looped"), turned
+        return mb.identity(x=later, name="later"), rows, columns, mb.identity(x=c, name="part"), mb.identity(x=looped, name="looped"), turned, total
 
     x, z = rng(26).standard_normal((1, 6, 4, 8), np.float32), rng(27).standard_normal((2, 4, 16), np.float32)
     y = np.maximum(x, 0)
@@ -547,7 +550,7 @@ def pass_places():
         v = np.concatenate([np.sin(v[64:]), np.cos(v[:64])])
     save("pass_places", program, {"x": x, "z": z},
          [later, np.stack([np.exp(z), np.sin(z)]), np.concatenate([np.sin(z), z], 1), c, v,
-          np.concatenate([np.sin(np.exp(x[:, 3:])), np.exp(x[:, :3])], 1)])
+          np.concatenate([np.sin(np.exp(x[:, 3:])), np.exp(x[:, :3])], 1), x + np.sin(x).sum(1, keepdims=True)])
 
 
 def main():

@@ -26,7 +26,7 @@ static const struct pass_case cases[] = {
     {"casts", "pass_exact", 1, (double)INFINITY},
     {"moves", "pass_exact", 6, (double)INFINITY},
     {"pads", "pass_exact", 1, (double)INFINITY},
-    {"places", "pass_places", 9, (double)INFINITY},
+    {"places", "pass_places", 10, (double)INFINITY},
     {"elementwise", "fusion", 6, (double)INFINITY},
     {"elementwise", "fusion_fp16", 6, (double)INFINITY},
 };
