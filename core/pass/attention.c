@@ -6,6 +6,9 @@
 
 #include <math.h>
 
+/* Fewer rows of scores fit the cache anyway, and products with few rows need no packing: a cache that is read for one token. */
+enum { QUERIES_LEAST = 8 };
+
 /* What was found, from the last product backwards. */
 struct parts {
     uint32_t query, key, value, mask;
@@ -86,6 +89,12 @@ static void peel_mask(const struct piece *piece, uint32_t *scores, uint32_t *ret
     }
 }
 
+static bool has_many_queries(const struct piece *piece, uint32_t query)
+{
+    const struct mls_type *type = piece_type(piece, query);
+    return type->rank >= 2 && type->dims[type->rank - 2] >= QUERIES_LEAST;
+}
+
 static bool find_parts(const struct piece *piece, const struct piece_node *last, struct parts *ret)
 {
     struct parts parts = {.value = piece_arg(last, 1), .mask = PIECE_NONE, .scale = 1};
@@ -106,7 +115,7 @@ static bool find_parts(const struct piece *piece, const struct piece_node *last,
         return false;
     peel_scale(piece, &parts.key, &parts.scale);
     *ret = parts;
-    return parts.scale > 0 && isfinite((float)parts.scale) && (float)parts.scale > 0;
+    return has_many_queries(piece, parts.query) && parts.scale > 0 && isfinite((float)parts.scale) && (float)parts.scale > 0;
 }
 
 uint32_t pass_attention(struct piece *piece)
