@@ -145,7 +145,7 @@ static inline vf v_erf(vf x)
 /* 1 + e^x = result + *ret_low; never infinite, but 1 + e^88 from there on. */
 static inline vf v_one_plus_exp(vf x, vf *ret_low)
 {
-    vf n, rest = v_exp_bounded(v_at_least(v_at_most(x, 88), -126), v_set(-0.0f), &n);
+    vf n, rest = v_exp_bounded(v_at_least(v_at_most(x, 88), -60), v_set(-0.0f), &n); /* no denormals: slow */
     vf power = v_scale(v_set(1), n), one = 1.0f + power, sum = v_madd(power, rest, one);
     *ret_low = v_madd(power, rest, one - sum);
     return sum;
