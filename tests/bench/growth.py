@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """How cost grows: small networks made with coremltools, one of their sizes swept from 1 to 16 times, profiled by mlscope.
 
-    python growth.py MLSCOPE [--threads N] [--runs N] > docs/growth.md      needs coremltools and numpy
+    python growth.py MLSCOPE [--threads N] [--runs N] > tests/bench/growth.md      needs coremltools and numpy
 
 For each size: the best prediction of all runs, its time for each floating-point operation against that of the whole sweep's median,
 and the arena for each element of the largest activation, likewise. 1.00 everywhere is growth in proportion.
