@@ -91,9 +91,14 @@ static enum mls_status not_allowed(const struct mls_feature *feature, const char
     bool image = feature->kind == MLS_FEATURE_IMAGE;
     struct line found = {.length = 0}, wanted = {.length = 0};
     add_dims(&found, "", dims, rank);
-    add_dims(&wanted, "", feature->type.dims, image ? 2 : feature->type.rank);
-    for (size_t i = 0; i < feature->n_enumerated; i++)
-        add_dims(&wanted, " or ", feature->enumerated[i].dims, feature->enumerated[i].rank);
+    const int64_t *usual = feature->type.dims;
+    size_t usual_rank = image ? 2 : feature->type.rank;
+    add_dims(&wanted, "", usual, usual_rank);
+    for (size_t i = 0; i < feature->n_enumerated; i++) {
+        const struct mls_shape *other = &feature->enumerated[i];
+        if (other->rank != usual_rank || !dims_equal(other->dims, usual, usual_rank))
+            add_dims(&wanted, " or ", other->dims, other->rank);
+    }
     add_ranges(&wanted, feature);
     enum mls_status status = mls_fail_because(
         reterr, MLS_ERR_INPUT_INVALID, feature->n_enumerated ? MLS_CAUSE_SHAPE_NOT_LISTED : MLS_CAUSE_NONE,
