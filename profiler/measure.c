@@ -161,11 +161,11 @@ static void run_together(struct worker *workers, uint32_t n, struct mls_profile 
         do {
             for (uint32_t j = 0; j < n; j++)
                 mls_profile_collect(profile, workers[j].recorder);
-            clock_gettime(CLOCK_REALTIME, &until);
+            clock_gettime(CLOCK_MONOTONIC, &until);
             until.tv_nsec += 20000000;
             until.tv_sec += until.tv_nsec / 1000000000;
             until.tv_nsec %= 1000000000;
-        } while (pthread_timedjoin_np(workers[i].thread, NULL, &until));
+        } while (pthread_clockjoin_np(workers[i].thread, NULL, CLOCK_MONOTONIC, &until));
     }
     for (uint32_t i = 0; i < n; i++)
         mls_profile_collect(profile, workers[i].recorder);

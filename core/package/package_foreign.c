@@ -49,6 +49,8 @@ static const struct foreign_magic magics[] = {
     {MAGIC("Rar!\x1a\x07"), 0, MLS_ERR_PACKAGE_NOT_YET, "a RAR archive", unpack_hint},
     {MAGIC("ustar"), .offset_bytes = 257, MLS_ERR_PACKAGE_NOT_YET, "a tar archive", unpack_hint},
     {MAGIC("\x93NUMPY"), 0, MLS_ERR_OTHER_FORMAT, "a NumPy array, not a model", input_hint},
+    {MAGIC("MLSREC\r\n"), 0, MLS_ERR_OTHER_FORMAT, "a recording of mlscope, not a model",
+     "look at it with mlscope FILE, or mlscope FILE --once without a terminal"},
     {MAGIC("\x89PNG\r\n\x1a\n"), 0, MLS_ERR_OTHER_FORMAT, "a PNG image, not a model", input_hint},
     {MAGIC("\xff\xd8\xff"), 0, MLS_ERR_OTHER_FORMAT, "a JPEG image, not a model", input_hint},
     {MAGIC("<!DOCTYPE"), 0, MLS_ERR_PACKAGE_UNKNOWN, "a web page, not a model", again_hint},

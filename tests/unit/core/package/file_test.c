@@ -48,6 +48,7 @@ static void other_files_are_named(void **state)
         {"a.safetensors", "\x10\0\0\0\0\0\0\0{\"w\":{}}        aaaa", 29, MLS_ERR_OTHER_FORMAT, "safetensors"},
         {"a.pte", "\x1c\0\0\0" "ET12aaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", 38, MLS_ERR_OTHER_FORMAT, "ExecuTorch"},
         {"a.pkl", "\x80\x04\x95\x10\0\0\0\0\0\0\0aaaaaaaaaaaaaaaaaaaaaaa", 34, MLS_ERR_OTHER_FORMAT, "pickle"},
+        {"a.recording", "MLSREC\r\n\1\0\0\0aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", 44, MLS_ERR_OTHER_FORMAT, "recording"},
         {"a.tar.gz", "\x1f\x8b\x08\0aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", 36, MLS_ERR_PACKAGE_NOT_YET, "gzip"},
         {"a.mlmodelkey", "bplist00aaaaaaaaaaaaaaaaaaaaaaaaaaaa", 36, MLS_ERR_APPLE_ENCRYPTED, "not a model"},
         {"b.mlmodel", "\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0", 32, MLS_ERR_PACKAGE_UNKNOWN,
