@@ -38,6 +38,15 @@ static const struct mls_rule *find_explanation(const struct mls_error *error)
     return NULL;
 }
 
+/* What the failure's own status says is said first. */
+static void title_of_error(struct rule_case *rule_case, const struct mls_rule *rule, enum mls_status status)
+{
+    for (size_t k = 0; k < RULE_STATUSES_MAX && rule->statuses[k] != MLS_OK; k++) {
+        if (rule->statuses[k] == status && rule->titles[k] != NULL)
+            rule_case->finding.title = rule->titles[k];
+    }
+}
+
 static void evidence_of_error(struct rule_case *rule_case, const struct mls_error *error)
 {
     rule_evidence(rule_case, "%s", error->text);
@@ -80,7 +89,7 @@ static bool add_measured_share(struct rule_case *rule_case)
 {
     const struct mls_facts *facts = rule_case->facts;
     const struct mls_measurement *measured = facts->measurement;
-    if (rule_case->finding.n_ops == 0 || measured == NULL || measured->step_mean_ns == NULL ||
+    if (rule_case->finding.n_ops == 0 || measured == NULL || measured->step_ns == NULL ||
         facts->plan == NULL || facts->model == NULL)
         return true;
     bool *affected = MLS_STORE_ARRAY(rule_case->store, facts->model->program.n_ops, bool);
@@ -93,8 +102,8 @@ static bool add_measured_share(struct rule_case *rule_case)
     size_t n_steps = mls_plan_step_count(facts->plan);
     for (size_t i = 0; i < n_steps && i < measured->n_steps; i++) {
         const struct mls_step *step = mls_plan_step(facts->plan, i);
-        all_ns += step->control ? 0 : measured->step_mean_ns[i];
-        affected_ns += !step->control && executes_any(step, affected) ? measured->step_mean_ns[i] : 0;
+        all_ns += step->control ? 0 : measured->step_ns[i];
+        affected_ns += !step->control && executes_any(step, affected) ? measured->step_ns[i] : 0;
     }
     if (affected_ns > 0)
         rule_conclude(
@@ -120,6 +129,7 @@ static bool ask_rules(struct report_builder *builder, const struct mls_facts *fa
         if (can_assess || (explains && failed))
             builder->report->n_rules_applied++;
         if (rule == explanation) {
+            title_of_error(&rule_case, rule, facts->error->status);
             evidence_of_error(&rule_case, facts->error);
             holds = true;
         } else if (can_assess) {

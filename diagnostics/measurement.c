@@ -17,18 +17,20 @@ enum mls_status mls_measurement_read(const struct mls_loaded *loaded, const stru
                                      struct mls_measurement *ret_measurement, struct mls_error *reterr)
 {
     size_t n = mls_profile_step_count(profile);
-    uint64_t *means = calloc(n ? n : 1, sizeof *means);
-    if (means == NULL)
+    uint64_t *times_ns = calloc(n ? n : 1, sizeof *times_ns);
+    if (times_ns == NULL)
         return mls_fail(reterr, MLS_ERR_MEMORY, "cannot diagnose the profile: out of memory");
-    for (size_t i = 0; i < n; i++)
-        means[i] = mls_profile_step(profile, i).mean_per_prediction_ns;
     struct mls_series_stats predictions = mls_profile_predictions(profile);
+    for (size_t i = 0; i < n; i++) {
+        struct mls_step_stats step = mls_profile_step(profile, i);
+        times_ns[i] = step.time.runs == predictions.runs ? step.time.p50_ns : step.mean_per_prediction_ns;
+    }
     struct mls_measurement measurement = {.load_ns = loaded->total_ns,
                                           .first_ns = predictions.first_ns,
                                           .p50_ns = predictions.p50_ns,
                                           .p99_ns = predictions.p99_ns,
                                           .n_runs = predictions.runs,
-                                          .step_mean_ns = means,
+                                          .step_ns = times_ns,
                                           .n_steps = n,
                                           .wall = mls_profile_wall(profile),
                                           .threads = mls_session_threads(loaded->session),
@@ -43,6 +45,6 @@ enum mls_status mls_measurement_read(const struct mls_loaded *loaded, const stru
 
 void mls_measurement_done(struct mls_measurement *measurement)
 {
-    free((void *)(uintptr_t)measurement->step_mean_ns); /* const for readers only */
-    measurement->step_mean_ns = NULL;
+    free((void *)(uintptr_t)measurement->step_ns); /* const for readers only */
+    measurement->step_ns = NULL;
 }

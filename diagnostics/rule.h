@@ -55,6 +55,7 @@ struct mls_rule {
     const char *patterns; /* texts of logs, one on each line; … stands for anything */
     /* Failures that this rule explains, as far as no rule explains their cause; the rest is MLS_OK. */
     enum mls_status statuses[RULE_STATUSES_MAX];
+    const char *titles[RULE_STATUSES_MAX]; /* of the finding, where one of them deserves its own; or NULL */
     enum mls_cause cause; /* a failure's cause that this rule explains; comes before statuses */
     unsigned needs;
     bool (*assess)(struct rule_case *rule_case); /* true when it holds; fills the evidence */
@@ -75,6 +76,17 @@ struct rule_family {
 
 #define RULE_FAMILY(name) \
     const struct rule_family RULES_##name = {.rules = ROWS, .n_rules = sizeof(ROWS) / sizeof(ROWS[0])}
+
+/*
+ * Whether other programs had so much of the processors while it was measured that times say little about the model: its
+ * threads waited for a processor for more than a twentieth of the time that they had one.
+ */
+static inline bool rule_was_disturbed(const struct mls_measurement *measured)
+{
+    enum { PART = 20 };
+    const struct mls_growth *growth = &measured->growth;
+    return growth->waits_known && growth->wait_ns > growth->cpu_ns / PART;
+}
 
 static inline double rule_megabytes(uint64_t bytes)
 {

@@ -7,6 +7,7 @@
 
 #include "core/clock.h"
 #include "profiler/memory.h"
+#include "profiler/waiting.h"
 
 enum { THREADS_MAX = 256 };
 
@@ -66,10 +67,12 @@ static uint64_t cpu_ns(void)
 
 static void growth_begin(struct mls_growth *growth)
 {
-    if (growth)
-        *growth = (struct mls_growth){.rss_first_bytes = mls_memory_read(NULL, NULL).rss_bytes,
-                                      .wall_ns = mls_clock_ns(),
-                                      .cpu_ns = cpu_ns()};
+    if (!growth)
+        return;
+    growth->rss_first_bytes = mls_memory_read(NULL, NULL).rss_bytes;
+    growth->waits_known = mls_waiting_read(&growth->wait_ns);
+    growth->wall_ns = mls_clock_ns();
+    growth->cpu_ns = cpu_ns();
 }
 
 /* `waited`: there were pauses, so the wall time says nothing about how busy the threads were. */
@@ -79,6 +82,9 @@ static void growth_end(struct mls_growth *growth, uint64_t n, bool waited)
         return;
     growth->cpu_ns = cpu_ns() - growth->cpu_ns;
     growth->wall_ns = waited ? 0 : mls_clock_ns() - growth->wall_ns;
+    uint64_t wait_ns = 0;
+    growth->waits_known = mls_waiting_read(&wait_ns) && growth->waits_known;
+    growth->wait_ns = growth->waits_known && wait_ns > growth->wait_ns ? wait_ns - growth->wait_ns : 0;
     growth->rss_last_bytes = mls_memory_read(NULL, NULL).rss_bytes;
     growth->n_predictions = n;
 }
@@ -205,8 +211,12 @@ enum mls_status mls_measure(struct mls_loader *loader, const struct mls_measure_
     enum mls_status status = prepare(loader, workers, n, options, profile, &failed, reterr);
     if (!status) {
         struct mls_run_time time;
+        uint64_t before_ns = 0, after_ns = 0;
+        bool known = mls_waiting_read(&before_ns);
         workers[0].status = predict(&workers[0], !options->warmup, &time);
         workers[0].first_done = true;
+        if (workers[0].growth && known && mls_waiting_read(&after_ns) && after_ns > before_ns)
+            workers[0].growth->first_wait_ns = after_ns - before_ns;
         if (!workers[0].status) {
             mls_loader_first_run(loader,
                                  mls_clock_span_ns(mls_clock_get(), time.end_ticks - time.begin_ticks));

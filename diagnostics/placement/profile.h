@@ -31,6 +31,7 @@ struct support_rule {
     mls_unit_set refused_by;
     enum mls_refusal refusal;
     bool (*holds)(const struct op_view *view, const struct placement_limits *limits, char *detail);
+    bool last;           /* which of the later rows hold does not matter then */
     const char *reason;
     const char *message; /* what Apple's compiler says, or NULL */
     const char *change;  /* what would let the operation on the Neural Engine, or NULL */

@@ -238,6 +238,15 @@ static const struct support_rule COMMON_RULES[] = {
      .refusal = MLS_REFUSAL_UNRECORDED,
      .reason = "control flow and lists are taken to stay on the CPU; no record says",
      .confidence = MLS_CONFIDENCE_LOW},
+    {.ops = "box_suppression categorical_mapping dict_vectorizer feature_convert feature_extractor feature_imputer "
+            "feature_normalizer feature_scaler feature_vectorizer glm_classifier glm_regressor item_similarity "
+            "nearest_neighbors_classifier one_hot_encoder support_vector_classifier support_vector_regressor "
+            "tree_ensemble_classifier tree_ensemble_regressor",
+     .refused_by = ON_GPU | ON_ANE,
+     .refusal = MLS_REFUSAL_UNRECORDED,
+     .last = true,
+     .reason = "models that are no networks are taken to be computed on the CPU; no record says",
+     .confidence = MLS_CONFIDENCE_MEDIUM},
     {.ops = "classify",
      .refused_by = ON_GPU | ON_ANE,
      .refusal = MLS_REFUSAL_UNRECORDED,
@@ -405,6 +414,8 @@ static bool apply_rules(const struct mls_placement_profile *profile, const struc
         if (text == NULL)
             return false;
         support->reasons[support->n_reasons++] = text;
+        if (rule->last)
+            break;
     }
     return true;
 }

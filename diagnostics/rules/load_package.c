@@ -75,6 +75,7 @@ static const struct mls_rule ROWS[] = {
      .layer = MLS_LAYER_PACKAGE,
      .confidence = MLS_CONFIDENCE_HIGH,
      .statuses = {MLS_ERR_GIT_LFS_POINTER, MLS_ERR_SPEC_INVALID},
+     .titles = {"a Git LFS pointer lies in the place of the file", "the file is no Core ML specification"},
      .patterns = "unable to deserialize object\nError reading protobuf spec\nInput stream is not valid",
      .why = "A Git LFS pointer is a text of about 130 bytes that names the real file by size and hash. Any "
             "other file that is no valid "

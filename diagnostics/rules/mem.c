@@ -33,8 +33,7 @@ static bool activations_dominate(struct rule_case *rule_case)
     const struct mls_step *step = mls_plan_step(plan, at);
     rule_evidence(rule_case, "intermediate values take %.1f MB at the peak, weights %.1f MB",
                   rule_megabytes(memory.planned_peak_bytes), rule_megabytes(memory.weights_bytes));
-    rule_evidence(rule_case, "the peak is at %s \"%s\": %.1f MB in use after it, and %.1f MB of scratch",
-                  step->type, step->name, rule_megabytes(step->live_bytes_after),
+    rule_evidence(rule_case, "the peak is at %s \"%s\"; %.1f MB of it are scratch", step->type, step->name,
                   rule_megabytes(step->scratch_bytes));
     rule_affects(rule_case, step->op);
     return true;

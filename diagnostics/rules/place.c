@@ -183,12 +183,14 @@ static bool never_on_ane(struct rule_case *rule_case)
 {
     const struct mls_placement *placement = rule_case->facts->placement;
     uint32_t n_supported = 0;
+    uint32_t n_refused = 0;
     for (uint32_t i = 0; i < placement->n_ops; i++) {
+        n_refused += is_refused(&placement->ops[i]);
         /* what only the missing shapes refuse may well run there */
         n_supported += (placement->ops[i].supported & 1u << MLS_UNIT_ANE) != 0 ||
                        placement->ops[i].refusals == 1u << MLS_REFUSAL_DYNAMIC;
     }
-    if (placement->setting != MLS_COMPUTE_UNITS_ALL || placement->n_ops == 0 || n_supported > 0)
+    if (placement->setting != MLS_COMPUTE_UNITS_ALL || placement->n_ops == 0 || n_supported > 0 || n_refused == 0)
         return false;
     rule_evidence(rule_case, "none of %" PRIu32 " operations is supported on the Neural Engine (profile %s)",
                   placement->n_ops, profile_name(rule_case));

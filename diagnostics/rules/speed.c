@@ -10,13 +10,13 @@
 #define NS_PER_MS 1e6
 enum { GAIN_MIN_NS = 10000 }; /* below it nobody changes a model */
 
-/* Mean time of a step for one prediction; 0 for control steps, whose time is that of others. */
+/* Time of a step in one prediction; 0 for control steps, whose time is that of others. */
 static uint64_t step_ns(const struct rule_case *rule_case, size_t index)
 {
     const struct mls_measurement *measured = rule_case->facts->measurement;
     const struct mls_step *step = mls_plan_step(rule_case->facts->plan, index);
-    return measured->step_mean_ns != NULL && index < measured->n_steps && !step->control
-               ? measured->step_mean_ns[index]
+    return measured->step_ns != NULL && index < measured->n_steps && !step->control
+               ? measured->step_ns[index]
                : 0;
 }
 
@@ -58,60 +58,72 @@ static int compare_ns(const void *a, const void *b)
     return *left < *right ? -1 : *left > *right;
 }
 
-static uint64_t median_ns(struct rule_case *rule_case, const uint64_t *samples, size_t n)
+/* The first and the last third of the predictions. Quartiles say how far the two lie apart. */
+struct thirds {
+    uint64_t first_median_ns;
+    uint64_t first_upper_ns; /* the third quartile */
+    uint64_t last_median_ns;
+    uint64_t last_lower_ns; /* the first quartile */
+    double seconds;         /* of all predictions */
+};
+
+static bool sort_third(struct rule_case *rule_case, const uint64_t *samples, size_t n, uint64_t **ret_sorted)
 {
-    uint64_t *sorted = MLS_STORE_ARRAY(rule_case->store, n, uint64_t);
-    if (sorted == NULL || n == 0)
-        return 0;
-    memcpy(sorted, samples, n * sizeof(*sorted));
-    qsort(sorted, n, sizeof(*sorted), compare_ns);
-    return sorted[n / 2];
+    *ret_sorted = MLS_STORE_ARRAY(rule_case->store, n, uint64_t);
+    if (*ret_sorted == NULL)
+        return false;
+    memcpy(*ret_sorted, samples, n * sizeof(**ret_sorted));
+    qsort(*ret_sorted, n, sizeof(**ret_sorted), compare_ns);
+    return true;
 }
 
-/* Medians of the first and the last third; false with too few predictions. */
-static bool thirds(struct rule_case *rule_case, uint64_t *ret_first_ns, uint64_t *ret_last_ns,
-                   double *ret_seconds)
+/* False with too few predictions, and where other programs took the processors: then the series is about them. */
+static bool thirds(struct rule_case *rule_case, struct thirds *ret)
 {
     enum { SAMPLES_MIN = 30 };
     const struct mls_measurement *measured = rule_case->facts->measurement;
     size_t n = measured->n_samples;
-    if (measured->samples_ns == NULL || n < SAMPLES_MIN)
+    size_t third = n / 3;
+    uint64_t *first;
+    uint64_t *last;
+    if (measured->samples_ns == NULL || n < SAMPLES_MIN || rule_was_disturbed(measured) ||
+        !sort_third(rule_case, measured->samples_ns, third, &first) ||
+        !sort_third(rule_case, measured->samples_ns + (n - third), third, &last))
         return false;
     double ns = 0;
     for (size_t i = 0; i < n; i++)
         ns += (double)measured->samples_ns[i];
-    *ret_seconds = ns / 1e9;
-    *ret_first_ns = median_ns(rule_case, measured->samples_ns, n / 3);
-    *ret_last_ns = median_ns(rule_case, measured->samples_ns + (n - n / 3), n / 3);
-    return *ret_first_ns > 0 && *ret_last_ns > 0;
+    *ret = (struct thirds){.first_median_ns = first[third / 2],
+                           .first_upper_ns = first[third * 3 / 4],
+                           .last_median_ns = last[third / 2],
+                           .last_lower_ns = last[third / 4],
+                           .seconds = ns / 1e9};
+    return ret->first_median_ns > 0;
 }
 
+/* Half slower, and so for most predictions of each third: no burst of slow ones in one of them. */
 static bool latency_jumps(struct rule_case *rule_case)
 {
-    uint64_t first_ns;
-    uint64_t last_ns;
-    double seconds;
-    if (!thirds(rule_case, &first_ns, &last_ns, &seconds) || last_ns < first_ns + first_ns / 2)
+    struct thirds of;
+    if (!thirds(rule_case, &of) || of.last_lower_ns < of.first_upper_ns + of.first_upper_ns / 2)
         return false;
     rule_evidence(
         rule_case,
         "median of the first third of %zu predictions %.3f ms, of the last third %.3f ms, over %.1f s",
-        rule_case->facts->measurement->n_samples, (double)first_ns / NS_PER_MS, (double)last_ns / NS_PER_MS,
-        seconds);
+        rule_case->facts->measurement->n_samples, (double)of.first_median_ns / NS_PER_MS,
+        (double)of.last_median_ns / NS_PER_MS, of.seconds);
     return true;
 }
 
 static bool slower_when_sustained(struct rule_case *rule_case)
 {
     const double seconds_of_heat = 10;
-    uint64_t first_ns;
-    uint64_t last_ns;
-    double seconds;
-    if (!thirds(rule_case, &first_ns, &last_ns, &seconds) || seconds < seconds_of_heat ||
-        last_ns < first_ns + first_ns / 10)
+    struct thirds of;
+    if (!thirds(rule_case, &of) || of.seconds < seconds_of_heat ||
+        of.last_median_ns < of.first_median_ns + of.first_median_ns / 10 || of.last_lower_ns < of.first_upper_ns)
         return false;
-    rule_evidence(rule_case, "after %.0f s of predictions the median went from %.3f to %.3f ms", seconds,
-                  (double)first_ns / NS_PER_MS, (double)last_ns / NS_PER_MS);
+    rule_evidence(rule_case, "after %.0f s of predictions the median went from %.3f to %.3f ms", of.seconds,
+                  (double)of.first_median_ns / NS_PER_MS, (double)of.last_median_ns / NS_PER_MS);
     return true;
 }
 
@@ -127,7 +139,8 @@ static bool around_the_operations(struct rule_case *rule_case)
 {
     enum { PART = 5 };
     const struct mls_wall *wall = &rule_case->facts->measurement->wall;
-    if (wall->other_ns < 200000 || wall->other_ns < wall_ns(wall) / PART)
+    if (wall->other_ns < 200000 || wall->other_ns < wall_ns(wall) / PART ||
+        rule_was_disturbed(rule_case->facts->measurement))
         return false;
     rule_evidence(rule_case,
                   "%.3f of %.3f ms of a prediction pass before the first and after the last operation",
@@ -147,7 +160,8 @@ static bool dispatch_dominates(struct rule_case *rule_case)
         uint64_t ns = step_ns(rule_case, i);
         n_short += ns > 0 && ns < SHORT_NS;
     }
-    if (n_short < 16 || wall->dispatch_ns < wall_ns(wall) / PART)
+    if (n_short < 16 || wall->dispatch_ns < wall_ns(wall) / PART ||
+        rule_was_disturbed(rule_case->facts->measurement))
         return false;
     rule_evidence(rule_case, "%zu of %zu steps take less than %d us; %.1f of %.1f us pass between steps",
                   n_short, n, SHORT_NS / 1000, (double)wall->dispatch_ns / 1e3, (double)wall_ns(wall) / 1e3);
@@ -166,7 +180,7 @@ static bool threads_wait(struct rule_case *rule_case)
     /* one thread works all the time whatever happens */
     double share = (busy - 1) / (measured->threads - 1);
     /* below one processor the machine was taken by others, which says nothing of the model */
-    if (share > 0.25 || busy < 0.8)
+    if (share > 0.25 || busy < 0.8 || rule_was_disturbed(measured))
         return false;
     rule_evidence(rule_case, "%" PRIu32 " threads, but only %.2f processors were busy on average",
                   measured->threads, busy);
@@ -314,11 +328,12 @@ static bool few_take_most(struct rule_case *rule_case)
         double limit_ns = least_ns(roofline, &step->cost, &memory);
         rule_affects(rule_case, step->op);
         rule_evidence(rule_case,
-                      "%s \"%s\": %.3f ms, %.0f %%; bound by %s, %.0f %% of this machine's %.4g %s",
+                      "%s \"%s\": %.3f ms, %.0f %%; bound by %s, %.0f %% of the %.4g %s that %s on this machine",
                       step->type, step->name, (double)hot[i].ns / NS_PER_MS,
                       100.0 * (double)hot[i].ns / (double)measured->p50_ns, memory ? "memory" : "compute",
                       hot[i].ns > 0 ? 100 * limit_ns / (double)hot[i].ns : 0.0,
-                      memory ? roofline->gbytes_per_s : roofline->gflops, memory ? "GB/s" : "GFLOP/s");
+                      memory ? roofline->gbytes_per_s : roofline->gflops, memory ? "GB/s" : "GFLOP/s",
+                      memory ? "memory gives" : "fp32 reaches");
         gain_ns += limit_ns < (double)hot[i].ns ? (double)hot[i].ns - limit_ns : 0;
     }
     rule_case->finding.gain_ns = (uint64_t)gain_ns;

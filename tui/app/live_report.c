@@ -3,6 +3,7 @@
 #include <time.h>
 
 #include "core/clock.h"
+#include "profiler/waiting.h"
 
 enum { FIRST_REPORT_RUNS = 20 };
 
@@ -20,18 +21,24 @@ static struct mls_growth growth_since(struct live_report *live, const struct mls
                                       bool alone, const struct mls_snapshot *snapshot)
 {
     bool waits = settings->delay_ms > 0 || settings->rate_hz > 0;
+    uint64_t wait_ns;
+    bool known = mls_waiting_read(&wait_ns);
     if (!live->begin.wall_ns || !alone) { /* what else goes on takes memory and processors of its own */
         live->begin = (struct mls_growth){.n_predictions = snapshot->predictions.runs,
                                           .rss_first_bytes = snapshot->memory.rss_bytes,
                                           .wall_ns = mls_clock_ns(),
-                                          .cpu_ns = cpu_ns()};
+                                          .cpu_ns = cpu_ns(),
+                                          .waits_known = known,
+                                          .wait_ns = wait_ns};
         return (struct mls_growth){.n_predictions = 0};
     }
     return (struct mls_growth){.n_predictions = snapshot->predictions.runs - live->begin.n_predictions,
                                .rss_first_bytes = live->begin.rss_first_bytes,
                                .rss_last_bytes = snapshot->memory.rss_bytes,
                                .wall_ns = waits ? 0 : mls_clock_ns() - live->begin.wall_ns,
-                               .cpu_ns = cpu_ns() - live->begin.cpu_ns};
+                               .cpu_ns = cpu_ns() - live->begin.cpu_ns,
+                               .waits_known = known && live->begin.waits_known,
+                               .wait_ns = wait_ns > live->begin.wait_ns ? wait_ns - live->begin.wait_ns : 0};
 }
 
 /* The measurement of `mlscope diagnose`, with the latest predictions for its samples. */

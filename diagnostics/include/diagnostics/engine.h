@@ -23,7 +23,9 @@ struct mls_measurement {
     uint64_t p50_ns;   /* of the later ones */
     uint64_t p99_ns;
     uint64_t n_runs;              /* later ones */
-    const uint64_t *step_mean_ns; /* for one prediction, parallel to the plan's steps; or NULL */
+    /* what a step takes of one prediction, parallel to the plan's steps: the median, or the mean of a step that
+     * does not run once in each; or NULL */
+    const uint64_t *step_ns;
     size_t n_steps;
     const uint64_t *samples_ns; /* of the later ones, in order; or NULL */
     size_t n_samples;

@@ -33,6 +33,9 @@ struct mls_growth {
     uint64_t rss_last_bytes;  /* and after the last */
     uint64_t wall_ns;         /* 0: there were pauses between them */
     uint64_t cpu_ns;          /* of all threads together */
+    bool waits_known;         /* whether the two below were counted */
+    uint64_t wait_ns;         /* for which threads could have worked and had no processor, all together */
+    uint64_t first_wait_ns;   /* the same during the very first prediction */
 };
 
 /*

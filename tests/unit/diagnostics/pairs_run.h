@@ -32,7 +32,7 @@ static void use_steps(struct bench *bench, uint32_t n, uint64_t each_ns)
     }
     bench->plan = (struct mls_plan){.steps = bench->many_steps, .n_steps = n};
     bench->facts.plan = &bench->plan;
-    bench->measurement.step_mean_ns = bench->means_ns;
+    bench->measurement.step_ns = bench->means_ns;
     bench->measurement.n_steps = n;
 }
 

@@ -327,7 +327,7 @@ static void measured_times_of_affected_operations_are_told(void **state)
         bench.steps[i].fused = &ops[i];
         bench.steps[i].n_fused = 1;
     }
-    bench.measurement = (struct mls_measurement){.step_mean_ns = means_ns, .n_steps = 2};
+    bench.measurement = (struct mls_measurement){.step_ns = means_ns, .n_steps = 2};
     bench.facts.measurement = &bench.measurement;
     struct mls_report *report = diagnose(&bench.facts);
     const struct mls_finding *finding = find(report, "PERF016");
@@ -336,10 +336,85 @@ static void measured_times_of_affected_operations_are_told(void **state)
     mls_report_free(report);
 }
 
+/* A measurement that each of the rules about the series, waits and the first prediction fires on. */
+static struct mls_measurement *noisy_measurement(struct bench *bench)
+{
+    jumping_series(bench, true);
+    struct mls_measurement *measured = &bench->measurement;
+    measured->first_ns = 9000000;
+    measured->p50_ns = 500000;
+    measured->n_runs = 60;
+    measured->threads = 4;
+    measured->wall = (struct mls_wall){.ops_ns = 500000, .other_ns = 400000};
+    measured->growth =
+        (struct mls_growth){.n_predictions = 60, .wall_ns = 600000000, .cpu_ns = 620000000, .waits_known = true};
+    return measured;
+}
+
+static bool fires_on(struct bench *bench, const char *id)
+{
+    struct mls_report *report = diagnose(&bench->facts);
+    bool found = find(report, id) != NULL;
+    mls_report_free(report);
+    return found;
+}
+
+static void times_say_nothing_while_others_have_the_processors(void **state)
+{
+    (void)state;
+    static const char *const ids[] = {"PERF005", "PERF012", "PERF024"};
+    static struct bench bench;
+    for (size_t i = 0; i < sizeof ids / sizeof ids[0]; i++) {
+        memset(&bench, 0, sizeof(bench));
+        struct mls_measurement *measured = noisy_measurement(&bench);
+        assert_true(fires_on(&bench, ids[i]));
+        measured->growth.wait_ns = 100000000;
+        assert_false(fires_on(&bench, ids[i]));
+    }
+}
+
+static void a_first_prediction_that_waited_is_not_slow(void **state)
+{
+    (void)state;
+    static struct bench bench;
+    memset(&bench, 0, sizeof(bench));
+    struct mls_measurement *measured = noisy_measurement(&bench);
+    assert_true(fires_on(&bench, "PERF006"));
+    measured->growth.first_wait_ns = 8000000;
+    assert_false(fires_on(&bench, "PERF006"));
+}
+
+/* A third of the last third is slow, the rest is as fast as ever: no jump. */
+static void a_burst_is_no_jump(void **state)
+{
+    (void)state;
+    static struct bench bench;
+    memset(&bench, 0, sizeof(bench));
+    noisy_measurement(&bench);
+    for (size_t i = 40; i < 60; i++)
+        bench.samples_ns[i] = i < 54 ? 1200000 : 500000;
+    assert_false(fires_on(&bench, "PERF005"));
+}
+
+static void inputs_that_are_drawn_are_no_part_of_the_load(void **state)
+{
+    (void)state;
+    static struct bench bench;
+    memset(&bench, 0, sizeof(bench));
+    slow_load(&bench, true);
+    assert_true(fires_on(&bench, "PERF014"));
+    bench.measurement.stage_ns[MLS_STAGE_PREPARE] = 895000000;
+    assert_false(fires_on(&bench, "PERF014"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(rules_over_facts_fire_on_one_model_and_not_on_the_other),
+        cmocka_unit_test(times_say_nothing_while_others_have_the_processors),
+        cmocka_unit_test(a_first_prediction_that_waited_is_not_slow),
+        cmocka_unit_test(a_burst_is_no_jump),
+        cmocka_unit_test(inputs_that_are_drawn_are_no_part_of_the_load),
         cmocka_unit_test(every_rule_over_facts_has_a_pair),
         cmocka_unit_test(every_row_is_complete_and_can_fire),
         cmocka_unit_test(every_status_of_a_rule_leads_to_it),
