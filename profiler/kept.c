@@ -2,6 +2,8 @@
 
 #include <stdlib.h>
 
+enum { EVENTS_AT_ONCE = 2048 };
+
 bool kept_create(struct kept *kept, size_t n_latest)
 {
     kept->latest = n_latest ? calloc(n_latest, sizeof *kept->latest) : NULL;
@@ -54,7 +56,8 @@ bool kept_add(struct kept *kept, const struct mls_clock *clock, const struct mls
         return true;
     uint64_t ns = mls_clock_span_ns(clock, prediction->time.end_ticks - prediction->time.begin_ticks);
     bool ok = true;
-    if (n_later < kept->n_latest) {
+    size_t n_events = prediction->end_event - prediction->first_event;
+    if (n_later < kept->n_latest && n_later * n_events < EVENTS_AT_ONCE) {
         struct kept_slot *slot = &kept->latest[kept->n_added % kept->n_latest];
         ok = fill(slot, clock, recorder, index, prediction, ns);
         kept->n_added += ok;

@@ -23,7 +23,8 @@ bool kept_create(struct kept *kept, size_t n_latest);
 void kept_free(struct kept *kept);
 void kept_clear(struct kept *kept);
 
-/* kept_add: takes over a timed and complete prediction, unless `n_later` others that follow at once push it out again; false
+/* kept_add: takes over a timed and complete prediction, unless `n_later` others that follow at once push it out
+ * again, or are so long that copying them all would take long; false
  * when out of memory. */
 bool kept_add(struct kept *kept, const struct mls_clock *clock, const struct mls_recorder *recorder,
               uint32_t index, const struct ring_prediction *prediction, size_t n_later);

@@ -22,13 +22,13 @@ enum {
 
 /* What is known of one step beyond its series. */
 struct step_record {
-    struct series series;   /* own time */
-    uint64_t inclusive_ns;  /* with the steps that it ran */
-    uint64_t start_ns;      /* sum over predictions of the first execution's offset */
+    uint64_t start_ticks;   /* sum over predictions of the first execution's offset */
     uint64_t n_predictions; /* timed predictions in which it ran */
     uint64_t seen;          /* 1 + number of the fold that saw it last */
     uint32_t depth; /* of the plan's step, as is control: the plan's own table would be one more miss */
     bool control;
+    struct series series;     /* own time */
+    uint64_t inclusive_ticks; /* of a control step: with the steps that it ran */
 };
 
 struct recent {
@@ -172,42 +172,43 @@ static bool reserve_scratch(struct mls_profile *profile, size_t n_samples)
 
 static bool add_sample(struct mls_profile *profile, struct series *series, uint64_t ns, size_t max_samples)
 {
-    return reserve_scratch(profile, series->n_samples + 1) && series_add(series, ns, max_samples);
+    return (!max_samples || reserve_scratch(profile, series->n_samples + 1)) && series_add(series, ns, max_samples);
 }
 
-/* A step's own time: a control step is reported after the steps that it ran, whose time is theirs. */
-static uint64_t own_ticks(struct mls_profile *profile, const struct mls_event *event)
+/* A step's own time, of `span_ns` in all: a control step is reported after the steps that it ran, whose time is theirs. */
+static uint64_t own_ns(struct mls_profile *profile, const struct mls_event *event, uint64_t span_ns)
 {
-    const struct step_record *step = &profile->steps[event->step];
+    struct step_record *step = &profile->steps[event->step];
     uint64_t span = event->end_ticks - event->begin_ticks;
-    uint64_t nested = 0;
-    if (step->control) {
-        nested = profile->nested_ticks[step->depth + 1];
-        profile->nested_ticks[step->depth + 1] = 0;
-    }
+    if (!profile->nested)
+        return span_ns;
     profile->nested_ticks[step->depth] += span;
-    return span > nested ? span - nested : 0;
+    if (!step->control)
+        return span_ns;
+    uint64_t nested = profile->nested_ticks[step->depth + 1];
+    profile->nested_ticks[step->depth + 1] = 0;
+    return mls_clock_span_ns(profile->clock, span > nested ? span - nested : 0);
 }
 
 /* `fold` is the number of the prediction among all that were folded. */
 static bool fold_event(struct mls_profile *profile, const struct ring_prediction *prediction, bool first,
-                       uint64_t fold, const struct mls_event *event)
+                       uint64_t fold, const struct mls_event *event, uint64_t span_ns)
 {
     struct step_record *record = &profile->steps[event->step];
-    uint64_t own_ns = mls_clock_span_ns(profile->clock, own_ticks(profile, event));
+    uint64_t ns = own_ns(profile, event, span_ns);
     if (first)
-        series_first(&record->series, own_ns);
+        series_first(&record->series, ns);
     if (!prediction->timed)
         return true;
-    if (!add_sample(profile, &record->series, own_ns, profile->max_step_samples))
+    if (!add_sample(profile, &record->series, ns, profile->max_step_samples))
         return false;
-    profile->steps_ns += own_ns;
-    record->inclusive_ns += mls_clock_span_ns(profile->clock, event->end_ticks - event->begin_ticks);
+    profile->steps_ns += ns;
+    if (record->control)
+        record->inclusive_ticks += event->end_ticks - event->begin_ticks;
     if (record->seen != fold + 1) {
         record->seen = fold + 1;
         record->n_predictions++;
-        record->start_ns +=
-            mls_clock_span_ns(profile->clock, event->begin_ticks - prediction->time.begin_ticks);
+        record->start_ticks += event->begin_ticks - prediction->time.begin_ticks;
     }
     return true;
 }
@@ -315,10 +316,12 @@ static bool join_hot(struct mls_profile *profile, const struct mls_recorder *rec
     return true;
 }
 
-static void expect_event(const struct mls_profile *profile, const struct mls_event *event)
+/* Has what an event will change fetched; returns its time. */
+static uint64_t expect_event(const struct mls_profile *profile, const struct mls_event *event)
 {
-    series_expect(&profile->steps[event->step].series,
-                  mls_clock_span_ns(profile->clock, event->end_ticks - event->begin_ticks));
+    uint64_t ns = mls_clock_span_ns(profile->clock, event->end_ticks - event->begin_ticks);
+    series_expect(&profile->steps[event->step].series, ns);
+    return ns;
 }
 
 /* The events of `n` predictions, a few steps of each in turn: what is known of thousands of steps fits no
@@ -327,6 +330,7 @@ static bool fold_events(struct mls_profile *profile, const struct mls_recorder *
                         const struct ring_prediction *const *predictions, size_t n, uint32_t index)
 {
     bool ok = true, more = true;
+    uint64_t spans_ns[STRIP];
     for (size_t begin = 0; more; begin += STRIP) {
         more = false;
         for (size_t k = 0; k < n; k++) {
@@ -334,10 +338,10 @@ static bool fold_events(struct mls_profile *profile, const struct mls_recorder *
             bool first = !index && !predictions[k]->number;
             more = more || begin + STRIP < n_events;
             for (size_t i = begin; i < n_events && i < begin + STRIP; i++)
-                expect_event(profile, ring_event(recorder, predictions[k]->first_event + i));
+                spans_ns[i - begin] = expect_event(profile, ring_event(recorder, predictions[k]->first_event + i));
             for (size_t i = begin; i < n_events && i < begin + STRIP; i++)
                 if (!fold_event(profile, predictions[k], first, profile->n_folds + k,
-                                ring_event(recorder, predictions[k]->first_event + i))) {
+                                ring_event(recorder, predictions[k]->first_event + i), spans_ns[i - begin])) {
                     profile->dropped++;
                     ok = false;
                 }
@@ -455,15 +459,22 @@ struct mls_step_stats mls_profile_step(const struct mls_profile *profile, size_t
                                    .bound = find_bound(&profile->roofline, &step->cost)};
     stats.share = profile->steps_ns ? (double)record->series.sum_ns / (double)profile->steps_ns : 0;
     stats.mean_per_prediction_ns = divide(record->series.sum_ns, profile->predictions.runs);
-    stats.inclusive_mean_ns = divide(record->inclusive_ns, record->series.runs);
-    stats.start_ns = divide(record->start_ns, record->n_predictions);
-    double mean = record->series.runs ? record->series.mean : 0;
+    stats.inclusive_mean_ns =
+        record->control ? divide(mls_clock_span_ns(profile->clock, record->inclusive_ticks), record->series.runs)
+                        : stats.time.mean_ns;
+    stats.start_ns = divide(mls_clock_span_ns(profile->clock, record->start_ticks), record->n_predictions);
+    double mean = record->series.runs ? (double)record->series.sum_ns / (double)record->series.runs : 0;
     uint64_t bytes = step->cost.bytes_read + step->cost.bytes_written;
     if (mean > 0 && !step->dynamic && !step->control) {
         stats.gflops = (double)step->cost.flops / mean;
         stats.gbytes_per_s = (double)bytes / mean;
     }
     return stats;
+}
+
+uint64_t mls_profile_step_last_ns(const struct mls_profile *profile, size_t index)
+{
+    return profile->steps[index].series.last_ns;
 }
 
 struct mls_wall mls_profile_wall(const struct mls_profile *profile)

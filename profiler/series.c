@@ -145,7 +145,7 @@ static bool keep_sample(struct series *series, uint64_t ns, size_t max_samples)
 
 bool series_add(struct series *series, uint64_t ns, size_t max_samples)
 {
-    if (!series->histogram.counts && series->n_samples < max_samples) {
+    if (max_samples && !series->histogram.counts && series->n_samples < max_samples) {
         if (!keep_sample(series, ns, max_samples))
             return false;
     } else {
@@ -159,9 +159,11 @@ bool series_add(struct series *series, uint64_t ns, size_t max_samples)
     series->runs++;
     series->sum_ns += ns;
     series->last_ns = ns;
-    double delta = (double)ns - series->mean;
-    series->mean += delta / (double)series->runs;
-    series->m2 += delta * ((double)ns - series->mean);
+    if (series->runs == 1)
+        series->shift_ns = ns;
+    double difference = (double)(int64_t)(ns - series->shift_ns);
+    series->shifted += difference;
+    series->shifted_squares += difference * difference;
     return true;
 }
 
@@ -213,6 +215,13 @@ static void approximate(const struct series *series, uint64_t *const ret_ns[N_PE
     }
 }
 
+static double deviation_ns(const struct series *series)
+{
+    double n = (double)series->runs, mean = series->shifted / n;
+    double variance = series->shifted_squares / n - mean * mean;
+    return variance > 0 ? sqrt(variance) : 0;
+}
+
 struct mls_series_stats series_stats(const struct series *series, uint64_t *scratch)
 {
     struct mls_series_stats stats = {.runs = series->runs,
@@ -225,7 +234,7 @@ struct mls_series_stats series_stats(const struct series *series, uint64_t *scra
     stats.min_ns = series->min_ns;
     stats.max_ns = series->max_ns;
     stats.mean_ns = (series->sum_ns + series->runs / 2) / series->runs;
-    stats.std_ns = (uint64_t)llround(sqrt(series->m2 / (double)series->runs));
+    stats.std_ns = (uint64_t)llround(deviation_ns(series));
     uint64_t *const wanted[N_PERCENTILES] = {&stats.p50_ns, &stats.p90_ns, &stats.p95_ns, &stats.p99_ns};
     if (series->histogram.counts) {
         approximate(series, wanted);

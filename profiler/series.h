@@ -14,20 +14,22 @@ struct histogram {
     uint32_t n;
 };
 
+/* What each duration changes comes first: of thousands of series, each line of memory counts. */
 struct series {
     struct histogram histogram; /* empty while `samples` holds all; else of all runs */
     uint64_t runs;
     uint64_t sum_ns;
     uint64_t min_ns;
     uint64_t max_ns;
-    uint64_t first_ns;
     uint64_t last_ns;
-    bool has_first;
-    double mean; /* Welford's running mean and sum of squared differences */
-    double m2;
+    uint64_t shift_ns; /* the first duration that counts */
+    double shifted;    /* sum of the differences from it: deviations do not cancel out, as in sums of squares */
+    double shifted_squares;
+    uint64_t first_ns;
     uint64_t *samples;
     size_t n_samples;
     size_t capacity;
+    bool has_first;
 };
 
 /* series_first: notes the first execution after load. */

@@ -15,7 +15,7 @@
 #include "core/clock.h"
 #include "diagnostics/recorded.h"
 
-enum { DYING_MAX = 8, STEPS_AT_ONCE = 250, LOOKS_PER_HOT = 5 };
+enum { DYING_MAX = 8, STEPS_AT_ONCE = 64, LOOKS_PER_HOT = 5, FEW_RUNS = 64 };
 
 static const uint64_t memory_every_ns = 1000000000u;
 static const uint64_t trend_every_ns = 500000000u;
@@ -354,7 +354,8 @@ static void update_history(struct mls_live *live)
     mls_history_add(&live->history, &point);
 }
 
-/* Percentiles of thousands of steps take time: of many steps, one in `parts` is looked at anew each time. */
+/* Percentiles of thousands of steps take time: of many steps, one in `parts` is looked at anew each time, but for the first
+ * predictions, when there is little to look at. */
 static void update_steps(struct mls_live *live, size_t parts)
 {
     live->n_looks++;
@@ -391,7 +392,7 @@ static void update_measurements(struct mls_live *live)
     snapshot->n_recent = mls_profile_recent(live->profile, recent_ns, MLS_SNAPSHOT_RECENT);
     for (size_t i = 0; i < snapshot->n_recent; i++)
         snapshot->recent_ns[i] = (double)recent_ns[i];
-    update_steps(live, snapshot->n_steps / STEPS_AT_ONCE + 1);
+    update_steps(live, snapshot->predictions.runs < FEW_RUNS ? 1 : snapshot->n_steps / STEPS_AT_ONCE + 1);
     snapshot->n_kept = mls_profile_kept(live->profile, snapshot->kept, MLS_KEPT_MAX);
     live->kept_borrowed = true;
     if (live->hot && live->n_looks % LOOKS_PER_HOT == 0)
@@ -402,7 +403,7 @@ static void update_measurements(struct mls_live *live)
         return;
     live->trend_at_ns = now_ns;
     for (size_t i = 0; i < snapshot->n_steps; i++)
-        mls_trend_add(&snapshot->trends[i], (double)snapshot->steps[i].time.last_ns);
+        mls_trend_add(&snapshot->trends[i], (double)mls_profile_step_last_ns(live->profile, i));
 }
 
 static void note_failure(struct mls_live *live)

@@ -8,6 +8,48 @@
 
 enum { WIDE_COLUMNS = 140, ROOMY_COLUMNS = 90, TOP_MAX = 40, TYPES_MAX = 64 };
 
+/* Which type each step has: made once for a plan, since steps lie all over the memory. */
+struct overview {
+    uint32_t generation;
+    size_t n_steps;
+    unsigned char *type_of; /* index into `types`; TYPES_MAX: one too many */
+    const char *types[TYPES_MAX];
+    unsigned n_types;
+};
+
+static unsigned find_type(struct overview *overview, const char *type)
+{
+    unsigned at = 0;
+    while (at < overview->n_types && strcmp(overview->types[at], type) != 0)
+        at++;
+    if (at == overview->n_types && at < TYPES_MAX)
+        overview->types[overview->n_types++] = type;
+    return at;
+}
+
+static bool update(struct mls_view *view)
+{
+    struct overview *overview = view->private;
+    const struct mls_snapshot *snapshot = view->snapshot;
+    if (overview->generation == snapshot->generation && overview->n_steps == snapshot->n_steps)
+        return true;
+    free(overview->type_of);
+    *overview = (struct overview){.type_of = malloc(snapshot->n_steps + 1)};
+    if (!overview->type_of)
+        return false;
+    for (size_t step = 0; step < snapshot->n_steps; step++)
+        overview->type_of[step] = (unsigned char)find_type(overview, mls_snapshot_step(snapshot, step)->type);
+    overview->n_steps = snapshot->n_steps;
+    overview->generation = snapshot->generation;
+    return true;
+}
+
+static void close_view(struct mls_view *view)
+{
+    struct overview *overview = view->private;
+    free(overview->type_of);
+}
+
 /* ---- While loading
  * ---------------------------------------------------------------------------------------------- */
 
@@ -313,23 +355,22 @@ static int compare_types(const void *left, const void *right)
     return (a->share < b->share) - (a->share > b->share);
 }
 
-static void draw_types(const struct mls_snapshot *snapshot, struct mls_grid *grid, struct mls_rect *rect)
+static void draw_types(const struct mls_view *view, struct mls_grid *grid, struct mls_rect *rect)
 {
+    const struct mls_snapshot *snapshot = view->snapshot;
+    const struct overview *overview = view->private;
     struct type_sum sums[TYPES_MAX];
-    size_t n = 0;
+    size_t n = overview->n_types;
     if (rect->rows < 4 || !snapshot->predictions.runs)
         return;
-    for (size_t step = 0; step < snapshot->n_steps; step++) {
-        const char *type = mls_snapshot_step(snapshot, step)->type;
-        size_t at = 0;
-        while (at < n && strcmp(sums[at].type, type) != 0)
-            at++;
-        if (at == TYPES_MAX)
+    for (size_t i = 0; i < n; i++)
+        sums[i] = (struct type_sum){.type = overview->types[i]};
+    for (size_t step = 0; step < overview->n_steps && step < snapshot->n_steps; step++) {
+        unsigned type = overview->type_of[step];
+        if (type >= n)
             continue;
-        if (at == n)
-            sums[n++] = (struct type_sum){.type = type};
-        sums[at].n_steps++;
-        sums[at].share += snapshot->steps[step].share;
+        sums[type].n_steps++;
+        sums[type].share += snapshot->steps[step].share;
     }
     qsort(sums, n, sizeof *sums, compare_types);
     mls_panel_rule(grid, rect, "By type");
@@ -393,7 +434,7 @@ static int draw(const struct mls_view *view, struct mls_grid *grid, struct mls_r
     if (snapshot->n_steps)
         mls_panel_units(grid, &left, "Placement", mls_snapshot_placement(snapshot));
     if (wide)
-        draw_types(snapshot, grid, &left);
+        draw_types(view, grid, &left);
     struct mls_rect *rest = wide ? &right : &left;
     int lines = rest->rows - 1 - findings_lines(snapshot, rect.rows);
     draw_top(snapshot, grid, rest, lines);
@@ -404,6 +445,9 @@ static int draw(const struct mls_view *view, struct mls_grid *grid, struct mls_r
 const struct mls_view_ops mls_view_overview = {
     .title = "Overview",
     .request = MLS_REQUEST_OVERVIEW,
+    .private_size = sizeof(struct overview),
     .sort_column = MLS_LISTING_RUN_ORDER,
+    .update = update,
+    .close = close_view,
     .draw = draw,
 };

@@ -260,9 +260,11 @@ static void draw_lane(const struct mls_view *view, const struct mls_kept_predict
         int first = (int)(from < 0 ? 0 : from + 0.5),
             last = (int)(to > line.columns ? line.columns : to + 0.5);
         bool marked = event->step == marked_step;
-        size_t type = type_number(step->type);
         if (marked && last <= first)
             last = first + 1; /* what is selected is always seen */
+        if (last <= first)
+            continue;
+        size_t type = type_number(step->type);
         for (int x = first; x < last && x < line.columns;
              x++) /* wide ones end in a half, to tell neighbours apart */
             mls_grid_put(grid, line.x + x, line.y, marked ? MLS_STYLE_SELECTED : part_style(type),

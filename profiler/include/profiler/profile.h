@@ -115,6 +115,8 @@ size_t mls_profile_step_count(const struct mls_profile *profile);
 struct mls_series_stats mls_profile_predictions(const struct mls_profile *profile);
 /* mls_profile_step: statistics of the step with this index. */
 struct mls_step_stats mls_profile_step(const struct mls_profile *profile, size_t index);
+/* mls_profile_step_last_ns: the time of its latest execution; costs next to nothing. */
+uint64_t mls_profile_step_last_ns(const struct mls_profile *profile, size_t index);
 struct mls_wall mls_profile_wall(const struct mls_profile *profile);
 uint64_t mls_profile_warmup(const struct mls_profile *profile);
 /* mls_profile_lost: events lost by the recorders or dropped by the profile. */
