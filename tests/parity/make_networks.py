@@ -1,4 +1,4 @@
-"""Makes three networks that coremltools' tests of layers do not have small enough: expected outputs are PyTorch's, or plain to see.
+"""Makes the networks that coremltools' tests of layers do not have small enough: expected outputs are PyTorch's, or plain to see.
 
     python make_networks.py networks      # needs coremltools 9 and torch
 """
@@ -9,6 +9,7 @@ import sys
 import numpy as np
 import torch
 from coremltools.models import datatypes, neural_network
+from coremltools.models.neural_network import quantization_utils
 
 folder = sys.argv[1]
 random = np.random.default_rng(5)
@@ -124,7 +125,84 @@ def preprocessed_image():
     write("image_bgr", builder, {"image": pixels}, {"y": planes[None]}, images=["image"])
 
 
+def quantized(spec, mode, n_bits):
+    """The specification with its weights as codes."""
+    quantization_utils._quantize_spec_weights(spec, n_bits, mode)
+    return spec
+
+
+def values_of(weights, shape):
+    """What codes of weights stand for, by the format's own formulas: a table, or scale and bias by row."""
+    about = weights.quantization
+    codes = np.unpackbits(np.frombuffer(weights.rawValue, np.uint8)).reshape(-1, about.numberOfBits)
+    codes = codes.dot(1 << np.arange(about.numberOfBits)[::-1])[: int(np.prod(shape))].reshape(shape)
+    if about.HasField("lookupTableQuantization"):
+        return np.array(about.lookupTableQuantization.floatValue, np.float32)[codes]
+    by_row = lambda values: np.array(values, np.float32).reshape((-1,) + (1,) * (len(shape) - 1))
+    linear = about.linearQuantization
+    return codes * by_row(linear.scale) + by_row(linear.bias)
+
+
+def quantized_lstm(name, mode, n_bits, steps=5, size=6, hidden=4):
+    torch.manual_seed(3)
+    cell = torch.nn.LSTM(size, hidden)
+    x = random.standard_normal((steps, 1, size)).astype(np.float32)
+    builder = network({"x": x[..., None, None]}, ["y"])
+    order = (0, 1, 3, 2)
+    zeros = np.zeros((1, 1, hidden, 1, 1))
+    for state in ("h0", "c0"):
+        builder.add_load_constant_nd(state, state, constant_value=zeros, shape=zeros.shape)
+    builder.add_unilstm(
+        "lstm", gates(cell.weight_hh_l0, 4, order), gates(cell.weight_ih_l0, 4, order),
+        gates(cell.bias_ih_l0 + cell.bias_hh_l0, 4, order), hidden, size, ["x", "h0", "c0"], ["y", "h", "c"], output_all=True)
+    builder.spec = quantized(builder.spec, mode, n_bits)
+    params = builder.spec.neuralNetwork.layers[-1].uniDirectionalLSTM.weightParams
+    gate_names = ("inputGate", "forgetGate", "blockInput", "outputGate")  # in PyTorch's order
+    joined = lambda kind, shape: torch.tensor(
+        np.concatenate([values_of(getattr(params, gate + kind), shape) for gate in gate_names]), dtype=torch.float32)
+    with torch.no_grad():
+        cell.weight_ih_l0.copy_(joined("WeightMatrix", (hidden, size)))
+        cell.weight_hh_l0.copy_(joined("RecursionMatrix", (hidden, hidden)))
+        cell.bias_ih_l0.copy_(joined("BiasVector", (hidden,)))
+        cell.bias_hh_l0.zero_()
+        expected, _ = cell(torch.from_numpy(x))
+    write(name, builder, {"x": x[..., None, None]}, {"y": expected.numpy()[..., None, None]})
+
+
+def convolution_and_batch_norm(name, mode=None, n_bits=8):
+    """A convolution, plain or of codes, whose bias and scale an inference may take together with the normalisation after it."""
+    torch.manual_seed(4)
+    conv, norm = torch.nn.Conv2d(3, 8, 3, stride=2, padding=1), torch.nn.BatchNorm2d(8, eps=1e-3)
+    with torch.no_grad():
+        for values in (norm.weight, norm.bias, norm.running_mean):
+            values.copy_(torch.randn(8))
+        norm.running_var.copy_(torch.rand(8) + 0.1)
+    norm.eval()
+    x = random.standard_normal((1, 3, 9, 7)).astype(np.float32)
+    builder = network({"x": x}, ["y"])
+    builder.add_convolution(
+        "conv", 3, 8, 3, 3, 2, 2, "valid", 1, conv.weight.detach().numpy().transpose(2, 3, 1, 0), conv.bias.detach().numpy(), True,
+        input_name="x", output_name="a", padding_top=1, padding_bottom=1, padding_left=1, padding_right=1)
+    if mode:  # before the normalisation comes: coremltools would join the two
+        quantized(builder.spec, mode, n_bits)
+        params = builder.spec.neuralNetwork.layers[0].convolution
+        with torch.no_grad():
+            conv.weight.copy_(torch.tensor(values_of(params.weights, tuple(conv.weight.shape))))
+            conv.bias.copy_(torch.tensor(values_of(params.bias, (8,))))
+    builder.add_batchnorm(
+        "norm", 8, norm.weight.detach().numpy(), norm.bias.detach().numpy(), norm.running_mean.numpy(), norm.running_var.numpy(), "a",
+        "b", epsilon=1e-3)
+    builder.add_activation("relu", "RELU", "b", "y")
+    with torch.no_grad():
+        expected = torch.relu(norm(conv(torch.from_numpy(x))))
+    write(name, builder, {"x": x}, {"y": expected.numpy()})
+
+
 bidirectional_lstm()
 simple_recurrent()
 loop_with_jumps()
 preprocessed_image()
+quantized_lstm("lstm_linear_8_bits", "_linear_quantization", 8)
+quantized_lstm("lstm_table_4_bits", "_lookup_table_quantization_linear", 4)
+convolution_and_batch_norm("conv_batch_norm")
+convolution_and_batch_norm("conv_batch_norm_linear_8_bits", "_linear_quantization", 8)
