@@ -23,6 +23,8 @@
 enum { DEFLATE_RATIO_MAX = 1032 };
 /* What zlib takes to unpack: its state and a window of 32 KiB. */
 enum { INFLATE_BYTES = 64 << 10, CHUNK_BYTES = 64 << 10 };
+/* After so much, progress is told, and the archive's own pages are given back: beside its content they need no memory. */
+enum { PART_BYTES = 16 << 20 };
 
 struct member {
     const char *path; /* clean, in the entry arena */
@@ -45,6 +47,8 @@ struct archive {
     struct secret *secret;
     struct secret *work; /* of zlib, and then a chunk of packed bytes */
     size_t work_used;
+    size_t done_bytes, total_bytes; /* of contents; that of the member at hand begins at done_bytes */
+    bool cancelled;
     z_stream inflater;
     struct mls_error *reterr;
 };
@@ -297,12 +301,36 @@ static bool begin_inflater(struct archive *archive)
     return archive->work && inflateInit2(&archive->inflater, -MAX_WBITS) == Z_OK;
 }
 
+/* After each part of a member; false when loading was cancelled. */
+static bool part_done(struct archive *archive, size_t member_bytes)
+{
+    const struct package_source *source = archive->source;
+    if (!source->content)
+        mls_package_done_with(archive->package, source->bytes.data, source->bytes.size_bytes);
+    archive->cancelled = !mls_progress_at(source->progress, MLS_STAGE_UNPACK, archive->done_bytes + member_bytes,
+                                          archive->total_bytes + 1);
+    return !archive->cancelled;
+}
+
+static bool copy_member(struct archive *archive, zip_file_t *file, const struct member *member, uint8_t *out)
+{
+    size_t done = 0;
+    while (done < member->size_bytes) {
+        size_t left = member->size_bytes - done, part = left < PART_BYTES ? left : PART_BYTES;
+        zip_int64_t n = zip_fread(file, out + done, part);
+        if (n <= 0 || !part_done(archive, done + (size_t)n))
+            return false;
+        done += (size_t)n;
+    }
+    return zip_fread(file, archive->work->data, 1) == 0;
+}
+
 /* Packed bytes of a member to exactly its content. */
 static bool inflate_member(struct archive *archive, zip_file_t *file, const struct member *member, uint8_t *out)
 {
     z_stream *stream = &archive->inflater;
     uint8_t *chunk = archive->work->data + INFLATE_BYTES;
-    size_t left = member->size_bytes;
+    size_t left = member->size_bytes, told = 0;
     int state = inflateReset(stream);
     for (stream->avail_in = 0, stream->avail_out = 0, stream->next_out = out; state == Z_OK;) {
         if (!stream->avail_in) {
@@ -317,6 +345,9 @@ static bool inflate_member(struct archive *archive, zip_file_t *file, const stru
             left -= stream->avail_out;
         }
         state = inflate(stream, Z_NO_FLUSH);
+        size_t done = (size_t)(stream->next_out - out);
+        if (done - told >= PART_BYTES && !part_done(archive, told = done))
+            return false;
     }
     return state == Z_STREAM_END && !left && !stream->avail_out && !stream->avail_in &&
            zip_fread(file, chunk, 1) == 0;
@@ -329,9 +360,10 @@ static enum mls_status unpack_member(struct archive *archive, const struct membe
     if (!file)
         return refuse(archive, MLS_ERR_PACKAGE_UNKNOWN, member->path, zip_strerror(archive->zip));
     bool whole = member->deflated ? inflate_member(archive, file, member, out)
-                                  : zip_fread(file, out, member->size_bytes) == (zip_int64_t)member->size_bytes &&
-                                        zip_fread(file, archive->work->data, 1) == 0;
+                                  : copy_member(archive, file, member, out);
     zip_fclose(file);
+    if (archive->cancelled)
+        return package_cancelled(archive->source->path, archive->reterr);
     if (whole && crc32_z(0, out, member->size_bytes) == member->checksum)
         return MLS_OK;
     enum mls_status status =
@@ -351,22 +383,22 @@ static const char *path_in_model(const struct archive *archive, const struct mem
 
 static enum mls_status unpack(struct archive *archive, size_t total_bytes)
 {
-    size_t done = 0;
+    archive->total_bytes = total_bytes;
     if (!begin_inflater(archive))
         return package_out_of_memory(archive->package, archive->reterr);
     for (size_t i = 0; i < archive->n_members; i++) {
         const struct member *member = &archive->members[i];
         if (!wanted(archive, member) || member->folder)
             continue;
-        if (!mls_progress_at(archive->source->progress, MLS_STAGE_UNPACK, done, total_bytes + 1))
+        if (!mls_progress_at(archive->source->progress, MLS_STAGE_UNPACK, archive->done_bytes, total_bytes + 1))
             return package_cancelled(archive->source->path, archive->reterr);
-        struct mls_bytes bytes = {archive->memory + done, member->size_bytes};
-        enum mls_status status = unpack_member(archive, member, archive->memory + done);
+        struct mls_bytes bytes = {archive->memory + archive->done_bytes, member->size_bytes};
+        enum mls_status status = unpack_member(archive, member, archive->memory + archive->done_bytes);
         if (!status)
             status = package_add_entry(archive->package, path_in_model(archive, member), bytes, archive->reterr);
         if (status)
             return status;
-        mls_align_up(done + member->size_bytes, PACKAGE_ALIGN_BYTES, &done); /* was counted before */
+        mls_align_up(archive->done_bytes + member->size_bytes, PACKAGE_ALIGN_BYTES, &archive->done_bytes); /* was counted before */
     }
     return MLS_OK;
 }
