@@ -23,6 +23,19 @@ enum mls_status builder_out_of_memory(struct builder *builder)
                     builder_function(builder)->name);
 }
 
+enum mls_status builder_within_limit(struct builder *builder, uint64_t more_bytes)
+{
+    const struct plan_shared *shared = builder->shared;
+    if (shared->packed_bytes + more_bytes <= shared->max_memory_bytes)
+        return MLS_OK;
+    mls_fail(builder->error, MLS_ERR_MEMORY,
+             "cannot plan function '%s': it needs %.1f MiB besides the model as stored, %.1f of that made of its weights; the limit is %.1f MiB",
+             builder_function(builder)->name, (double)(shared->packed_bytes + more_bytes) / (1 << 20),
+             (double)shared->packed_bytes / (1 << 20), (double)shared->max_memory_bytes / (1 << 20));
+    mls_error_hint(builder->error, "use smaller input shapes, or raise the limit (--max-memory)");
+    return MLS_ERR_MEMORY;
+}
+
 enum mls_status builder_fail(struct builder *builder, const struct mls_op *op, enum mls_status status,
                              const char *reason)
 {
@@ -497,17 +510,11 @@ static enum mls_status finish(struct builder *builder)
         return builder_out_of_memory(builder);
     plan->memory.weights_bytes = builder->shared->weights_bytes;
     plan->memory.packed_bytes = builder->shared->packed_bytes;
-    uint64_t needed = plan->memory.arena_bytes + plan->memory.scratch_bytes + plan->kept_bytes;
-    if (needed > builder->shared->max_memory_bytes) {
-        mls_fail(builder->error, MLS_ERR_MEMORY,
-                 "cannot plan function '%s': one prediction needs %llu MiB, the limit is %llu MiB",
-                 builder_function(builder)->name, (unsigned long long)(needed >> 20),
-                 (unsigned long long)(builder->shared->max_memory_bytes >> 20));
-        mls_error_hint(builder->error, "use smaller input shapes, or raise the limit");
-        return MLS_ERR_MEMORY;
-    }
-    mls_progress_at(builder->shared->progress, MLS_STAGE_PLAN, 1, 1);
-    return MLS_OK;
+    enum mls_status status =
+        builder_within_limit(builder, plan->memory.arena_bytes + plan->memory.scratch_bytes + plan->kept_bytes);
+    if (!status)
+        mls_progress_at(builder->shared->progress, MLS_STAGE_PLAN, 1, 1);
+    return status;
 }
 
 /* Tables with room for every value and operation of the program; pages that are not touched cost nothing. */

@@ -145,8 +145,11 @@ enum mls_status plan_fold(struct builder *builder, struct piece_node *work, bool
         !worth_folding(work, input_bytes, &output_bytes))
         return MLS_OK;
     struct plan_shared *shared = builder->shared;
+    enum mls_status status = builder_within_limit(builder, output_bytes);
+    if (status)
+        return status;
     mls_progress_at(shared->progress, MLS_STAGE_WEIGHTS, 0, 1);
-    enum mls_status status = run_now(builder, work, shape_free ? shared->arena : builder->plan->arena);
+    status = run_now(builder, work, shape_free ? shared->arena : builder->plan->arena);
     mls_progress_at(shared->progress, MLS_STAGE_SHAPES, 0, 1);
     if (status)
         return status;

@@ -57,6 +57,13 @@ if mount -t tmpfs -o size=64k tmpfs "$work/small" 2>/dev/null; then
     expect 5 "$MLSCOPE" keygen -o "$work/small/x"
 fi
 
+# ---- A limit on memory --------------------------------------------------------------------------------------------------
+expect 5 "$MLSCOPE" run "$demo" --random-seed 1 --max-memory 100kB --quiet --output-dir "$work/out"
+has_err "MiB besides the model as stored"
+expect 2 "$MLSCOPE" run "$demo" --random-seed 1 --max-memory much --quiet --output-dir "$work/out"
+expect 0 "$MLSCOPE" run "$demo" --random-seed 1 --threads 2 --max-memory 100MiB --quiet --output-dir "$work/out"
+same "$work/out"
+
 # ---- Little memory, no threads, reads that fail ----------------------------------------------------------------------
 if ! grep -q '^MLS_SANITIZE:STRING=.' "$MLS_BUILD/CMakeCache.txt"; then
     for ((limit = 20000; limit <= 200000; limit += 9000)); do

@@ -4,6 +4,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #define ON(verb) (1u << VERB_##verb)
 #define ALL UINT32_MAX
@@ -315,4 +316,28 @@ enum mls_status arguments_number(const struct arguments *arguments, enum option 
                         option_rows[option].name, text);
     *value = number;
     return MLS_OK;
+}
+
+enum mls_status arguments_size(const struct arguments *arguments, enum option option, uint64_t *bytes,
+                               struct mls_error *reterr)
+{
+    static const struct {
+        const char *unit;
+        double bytes;
+    } units[] = {{"", 1},    {"k", 1e3},  {"kB", 1e3},   {"M", 1e6},       {"MB", 1e6},
+                 {"G", 1e9}, {"GB", 1e9}, {"KiB", 1024}, {"MiB", 1048576}, {"GiB", 1073741824}};
+    const char *text = arguments_text(arguments, option);
+    if (!text)
+        return MLS_OK;
+    char *end;
+    double number = strtod(text, &end);
+    for (size_t i = 0; end != text && number > 0 && i < sizeof units / sizeof units[0]; i++) {
+        if (!strcasecmp(end, units[i].unit) && number * units[i].bytes < 1e15) {
+            *bytes = (uint64_t)(number * units[i].bytes);
+            return MLS_OK;
+        }
+    }
+    mls_fail(reterr, MLS_ERR_USAGE, "option --%s: '%s' is no size", option_rows[option].name, text);
+    mls_error_hint(reterr, "write it as 8MB, 7.5MiB or in bytes");
+    return MLS_ERR_USAGE;
 }

@@ -77,5 +77,10 @@ enum mls_status arguments_count(const struct arguments *arguments, enum option o
 enum mls_status arguments_number(const struct arguments *arguments, enum option option, double *value,
                                  struct mls_error *reterr);
 
+/* arguments_size: an amount of memory, as "8MB", "7.5MiB", "800k" or plain bytes; *bytes stays as it is when the option was not
+ * given. */
+enum mls_status arguments_size(const struct arguments *arguments, enum option option, uint64_t *bytes,
+                               struct mls_error *reterr);
+
 /* arguments_nearest: of n names the one most like `text`, or NULL when none is near enough to be meant. */
 const char *arguments_nearest(const char *text, const char *const *names, size_t n);

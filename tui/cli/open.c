@@ -150,6 +150,8 @@ static enum mls_status read_execution(const struct arguments *arguments, struct 
     if (!status)
         status = arguments_count(arguments, OPTION_RANDOM_SEED, 0, INT64_MAX, &options->random_seed, reterr);
     if (!status)
+        status = arguments_size(arguments, OPTION_MAX_MEMORY, &options->max_memory_bytes, reterr);
+    if (!status)
         status = read_passes(arguments, options, reterr);
     if (status)
         return status;

@@ -1,7 +1,6 @@
 #include <jansson.h>
 #include <math.h>
 #include <stdlib.h>
-#include <strings.h>
 #include <unistd.h>
 
 #include "cli/cli.h"
@@ -30,37 +29,14 @@ struct work {
     unsigned percent_shown;
 };
 
-/* "8MB", "7.5MiB", "800k" or plain bytes. */
-static bool read_size(const char *text, uint64_t *ret_bytes)
-{
-    static const struct {
-        const char *unit;
-        double bytes;
-    } units[] = {{"", 1},    {"k", 1e3},  {"kB", 1e3},   {"M", 1e6},       {"MB", 1e6},
-                 {"G", 1e9}, {"GB", 1e9}, {"KiB", 1024}, {"MiB", 1048576}, {"GiB", 1073741824}};
-    char *end;
-    double number = strtod(text, &end);
-    for (size_t i = 0; end != text && number > 0 && i < sizeof units / sizeof units[0]; i++) {
-        if (!strcasecmp(end, units[i].unit) && number * units[i].bytes < 1e15) {
-            *ret_bytes = (uint64_t)(number * units[i].bytes);
-            return true;
-        }
-    }
-    return false;
-}
-
 static enum mls_status read_budget(struct work *work, struct mls_error *reterr)
 {
-    const char *size = arguments_text(work->arguments, OPTION_TARGET_SIZE);
+    bool size = arguments_has(work->arguments, OPTION_TARGET_SIZE);
     work->mixes = size || arguments_has(work->arguments, OPTION_MIN_OUTPUT_SNR);
     if (size && arguments_has(work->arguments, OPTION_MIN_OUTPUT_SNR))
         return mls_fail(reterr, MLS_ERR_USAGE, "--target-size and --min-output-snr exclude each other");
-    if (size && !read_size(size, &work->budget.target_bytes)) {
-        mls_fail(reterr, MLS_ERR_USAGE, "option --target-size: '%s' is no size", size);
-        mls_error_hint(reterr, "write it as 8MB, 7.5MiB or in bytes");
-        return MLS_ERR_USAGE;
-    }
-    return arguments_number(work->arguments, OPTION_MIN_OUTPUT_SNR, &work->budget.min_outputs_snr_db, reterr);
+    enum mls_status status = arguments_size(work->arguments, OPTION_TARGET_SIZE, &work->budget.target_bytes, reterr);
+    return status ? status : arguments_number(work->arguments, OPTION_MIN_OUTPUT_SNR, &work->budget.min_outputs_snr_db, reterr);
 }
 
 static enum mls_status read_options(struct work *work, struct mls_error *reterr)
