@@ -6,21 +6,30 @@
 #include "base/fp16.h"
 #include "kernels/lut/lut.h"
 
-/* Two dimensions; further ones are 1. */
+/* Two dimensions or more: all but the first are the columns of a matrix. */
 static bool is_matrix(const struct mls_type *type)
 {
-    if (type->rank < 2 || type->rank > MLS_RANK_MAX || type->dims[0] < 1 || type->dims[1] < 1)
-        return false;
-    for (unsigned i = 2; i < type->rank; i++)
-        if (type->dims[i] != 1)
-            return false;
-    return true;
+    bool ok = type->rank >= 2 && type->rank <= MLS_RANK_MAX;
+    for (unsigned i = 0; ok && i < type->rank; i++)
+        ok = type->dims[i] >= 1;
+    return ok;
+}
+
+static size_t columns_of(const struct mls_type *type)
+{
+    return (size_t)(mls_type_elems(type) / type->dims[0]);
+}
+
+/* Whether blocks of columns are blocks of the second dimension. */
+static bool are_blocks(const struct mls_type *type)
+{
+    return is_matrix(type) && columns_of(type) == (size_t)type->dims[1];
 }
 
 static struct mls_coded matrix_of(const struct mls_type *dense, enum mls_code_kind kind, unsigned bits,
                                   const void *codes)
 {
-    size_t n = (size_t)dense->dims[0], k = (size_t)dense->dims[1];
+    size_t n = (size_t)dense->dims[0], k = columns_of(dense);
     return (struct mls_coded){.n = n,
                               .k = k,
                               .kind = kind,
@@ -75,7 +84,7 @@ static bool all_zeros(const uint16_t *halves, size_t n)
 bool mls_code_scale(const struct mls_type *blocks, const struct mls_tensor *scale, const struct mls_tensor *offset,
                     struct mls_arena *arena, struct mls_coded *coded)
 {
-    if (coded->scales || scale->type.dtype != MLS_FP16 || !is_matrix(blocks))
+    if (coded->scales || scale->type.dtype != MLS_FP16 || !are_blocks(blocks))
         return false;
     size_t rows = (size_t)blocks->dims[0], cols = (size_t)blocks->dims[1], n = rows * cols;
     if (coded->n % rows || coded->k % cols)
@@ -98,6 +107,7 @@ bool mls_code_indices(const struct mls_type *dense, const struct mls_code_indice
     enum mls_dtype dtype = tables->type.dtype;
     if (!is_matrix(dense) || (dtype != MLS_FP16 && dtype != MLS_INT8 && dtype != MLS_UINT8) ||
         (indices->table_rows > 1 && indices->table_cols > 1) || indices->vector_axis > 1 ||
+        (across && columns_of(dense) != (size_t)dense->dims[1]) ||
         indices->n_vector > MLS_CODED_VECTOR_MAX)
         return false;
     struct mls_coded coded = matrix_of(dense, MLS_CODE_INDICES, indices->bits, indices->indices);
