@@ -52,6 +52,12 @@ static int16_t *integers_at(const struct job *job, const struct region *region, 
     return region->integers + block * job->plan.cut.n_pairs * job->plan.stride * 2;
 }
 
+/* The same as bytes: four take the place of two integers. */
+static uint8_t *bytes_at(const struct job *job, const struct region *region, size_t block)
+{
+    return (uint8_t *)(void *)integers_at(job, region, block);
+}
+
 /* The plane of channel `channel` of the group, where an element of the kernel's depth is a channel of its
  * own. */
 static const uint16_t *plane_of(const struct job *job, const struct region *region, size_t channel)
@@ -66,11 +72,30 @@ static const uint16_t *plane_of(const struct job *job, const struct region *regi
     return conv->x + (plane * s->in[0] + depth) * s->in[1] * s->in[2];
 }
 
+/* One block of channels as bytes. */
+static void round_to_bytes(const struct job *job, const struct region *region, size_t index)
+{
+    const struct mls_conv16_plan *plan = &job->plan;
+    size_t n_planes = MLS_DOT8_FOUR * plan->cut.n_pairs;
+    struct mls_dot8_block block = {.n_planes = n_planes,
+                                   .lines = region->lines,
+                                   .n_lines = plan->n_lines,
+                                   .width = plan->pitch,
+                                   .step = plan->step};
+    for (size_t i = 0; i < n_planes; i++)
+        block.planes[i] = plane_of(job, region, index * n_planes + i);
+    job->kernels->dot8->quantize(&block, &job->conv->rounding, plan->stride, bytes_at(job, region, index));
+}
+
 /* One block of channels as integers; false when a value is not finite. */
 static bool quantize(const struct job *job, const struct region *region, size_t index)
 {
     const struct mls_conv16_plan *plan = &job->plan;
     const struct mls_dot16_kernels *kernels = job->kernels->dot16;
+    if (job->conv->bytes) {
+        round_to_bytes(job, region, index);
+        return true;
+    }
     size_t n_planes = 2 * plan->cut.n_pairs, first = index * n_planes;
     struct mls_dot16_block block = {.n_planes = n_planes,
                                     .scales = job->conv->weights[region->group].plane_scales + first,
@@ -91,29 +116,72 @@ static bool quantize(const struct job *job, const struct region *region, size_t 
 
 /* ---- products ---- */
 
+/* Weights of some rows, and where their results go. */
+struct rows {
+    size_t first; /* of the group */
+    struct mls_dot16_results results;
+};
+
 /* All groups of terms of one panel. */
-static void multiply_panel(const struct job *job, const struct region *region, struct mls_dot16_panel *panel,
-                           size_t position)
+static void multiply_panel(const struct job *job, const struct region *region, const struct rows *rows, size_t position)
 {
     const struct mls_dot16_cut *cut = &job->plan.cut;
-    panel->first = true;
-    panel->n_pairs = cut->n_pairs;
-    panel->places = region->places + position / MLS_DOT16_LANES;
-    const int16_t *weights = panel->a;
+    const struct mls_dot16_matrix *weights = &job->conv->weights[region->group];
+    size_t row_elems = 2 * mls_dot16_row_pairs(cut);
+    struct mls_dot16_panel panel = {.a = weights->panels + rows->first * row_elems,
+                                    .a_stride = row_elems * MLS_DOT16_ROWS,
+                                    .n_pairs = cut->n_pairs,
+                                    .b_stride = job->plan.stride,
+                                    .first = true,
+                                    .sums = region->sums,
+                                    .results = rows->results};
     for (size_t block = 0; block < cut->n_blocks; block++) {
-        panel->b = integers_at(job, region, block) + position * 2;
-        panel->scale = region->scales[block];
-        for (size_t e = 0; e < cut->elements; e += panel->n_elements) {
+        panel.b = integers_at(job, region, block) + position * 2;
+        panel.scale = region->scales[block];
+        for (size_t e = 0; e < cut->elements; e += panel.n_elements) {
             size_t left = cut->elements - e;
-            panel->n_elements = left < cut->group_elements ? left : cut->group_elements;
-            panel->offsets = job->offsets + e;
-            panel->last = block + 1 == cut->n_blocks && panel->n_elements == left;
-            job->kernels->dot16->multiply(panel);
-            panel->a += panel->n_elements * cut->n_pairs * MLS_DOT16_ROWS * 2;
-            panel->first = false;
+            panel.n_elements = left < cut->group_elements ? left : cut->group_elements;
+            panel.offsets = job->offsets + e;
+            panel.last = block + 1 == cut->n_blocks && panel.n_elements == left;
+            job->kernels->dot16->multiply(&panel);
+            panel.a += panel.n_elements * cut->n_pairs * MLS_DOT16_ROWS * 2;
+            panel.first = false;
         }
     }
-    panel->a = weights;
+}
+
+/* The same of bytes. */
+static void multiply_bytes(const struct job *job, const struct region *region, const struct rows *rows, size_t position)
+{
+    const struct mls_dot16_cut *cut = &job->plan.cut;
+    const struct mls_dot8_matrix *weights = &job->conv->bytes[region->group];
+    size_t row_bytes = MLS_DOT8_FOUR * mls_dot16_row_pairs(cut);
+    int32_t *sums = (int32_t *)(void *)region->sums;
+    struct mls_dot8_panel panel = {.a = weights->panels + rows->first * row_bytes,
+                                   .a_stride = row_bytes * MLS_DOT16_ROWS,
+                                   .n_words = cut->n_pairs,
+                                   .b_stride = job->plan.stride,
+                                   .first = true,
+                                   .sums = sums,
+                                   .starts = weights->starts + rows->first,
+                                   .zeros = weights->zeros ? weights->zeros + rows->first : NULL,
+                                   .ones = weights->ones,
+                                   .inputs = sums + MLS_CONV16_ROWS * MLS_DOT16_VECTORS * MLS_DOT16_LANES,
+                                   .results = rows->results};
+    for (size_t block = 0; block < cut->n_blocks; block++) {
+        panel.b = bytes_at(job, region, block) + position * MLS_DOT8_FOUR;
+        for (size_t e = 0; e < cut->elements; e += panel.n_elements) {
+            size_t left = cut->elements - e, terms;
+            panel.n_elements = left < cut->group_elements ? left : cut->group_elements;
+            panel.offsets = job->offsets + e;
+            panel.last = block + 1 == cut->n_blocks && panel.n_elements == left;
+            job->kernels->dot8->multiply(&panel);
+            terms = panel.n_elements * cut->n_pairs * MLS_DOT8_FOUR;
+            panel.a += terms * MLS_DOT16_ROWS;
+            panel.ones = weights->ones ? panel.ones + terms : NULL;
+            panel.first = false;
+        }
+    }
 }
 
 /* Some rows, whose weights stay in the cache while the panels go by. */
@@ -121,26 +189,26 @@ static void multiply_rows(const struct job *job, const struct region *region, si
 {
     const struct mls_conv16 *conv = job->conv;
     const struct mls_conv16_plan *plan = &job->plan;
-    const struct mls_dot16_matrix *weights = &conv->weights[region->group];
-    size_t plane = (region->image * conv->groups + region->group) * weights->m + row;
+    size_t plane = (region->image * conv->groups + region->group) * plan->m + row;
     size_t y = plane * plan->y_stride + region->depth * plan->y_plane;
-    size_t row_elems = 2 * mls_dot16_row_pairs(&plan->cut);
-    struct mls_dot16_panel panel = {.n_rows = n_rows,
-                                    .a = weights->panels + row * row_elems,
-                                    .a_stride = row_elems * MLS_DOT16_ROWS,
-                                    .b_stride = plan->stride,
-                                    .sums = region->sums,
-                                    .row_scales = weights->row_scales + row,
-                                    .bias = conv->bias + region->group * mls_dot16_rows(weights->m) + row,
+    const float *scales = conv->bytes ? conv->bytes[region->group].row_scales : conv->weights[region->group].row_scales;
+    struct rows rows = {.first = row,
+                        .results = {.n_rows = n_rows,
+                                    .row_scales = scales + row,
+                                    .bias = conv->bias + region->group * mls_dot16_rows(plan->m) + row,
                                     .low = conv->low,
                                     .high = conv->high,
                                     .y = conv->y + y,
                                     .y_stride = plan->y_stride,
-                                    .added = conv->added ? conv->added + y : NULL};
-    for (size_t v = 0; v < region->area.n_vectors; v += panel.vectors) {
+                                    .added = conv->added ? conv->added + y : NULL}};
+    for (size_t v = 0; v < region->area.n_vectors; v += rows.results.vectors) {
         size_t left = region->area.n_vectors - v;
-        panel.vectors = left <= MLS_DOT16_VECTORS ? left : MLS_CONV16_PANEL_VECTORS;
-        multiply_panel(job, region, &panel, v * MLS_DOT16_LANES);
+        rows.results.vectors = left <= MLS_DOT16_VECTORS ? left : MLS_CONV16_PANEL_VECTORS;
+        rows.results.places = region->places + v;
+        if (conv->bytes)
+            multiply_bytes(job, region, &rows, v * MLS_DOT16_LANES);
+        else
+            multiply_panel(job, region, &rows, v * MLS_DOT16_LANES);
     }
     y += region->area.y;
     for (size_t r = 0; conv->epilogue && r < n_rows; r++, y += plan->y_stride)

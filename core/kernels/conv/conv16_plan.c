@@ -30,6 +30,11 @@ struct mls_dot16_cut mls_conv16_cut(const struct mls_window_space *s, size_t in_
     return mls_dot16_cut_of(in_channels * s->kernel[0], s->kernel[1] * s->kernel[2]);
 }
 
+struct mls_dot16_cut mls_conv16_byte_cut(const struct mls_window_space *s, size_t in_channels)
+{
+    return mls_dot8_cut_of(in_channels * s->kernel[0], s->kernel[1] * s->kernel[2]);
+}
+
 static size_t common_divisor(size_t a, size_t b)
 {
     while (b) {
@@ -116,7 +121,7 @@ static void choose_bytes(struct mls_conv16_plan *plan)
     size_t lines = pieces(positions, MLS_DOT16_LANES), blocks = plan->cut.n_blocks;
     plan->stride = (lines | 1) * MLS_DOT16_LANES; /* an odd number of cache lines: pairs fall on all sets */
     size_t results = plan->rows_axis.results * plan->cols_axis.length;
-    size_t sums = MLS_CONV16_ROWS * MLS_DOT16_VECTORS * MLS_DOT16_LANES;
+    size_t sums = (MLS_CONV16_ROWS + 1) * MLS_DOT16_VECTORS * MLS_DOT16_LANES; /* and one row of sums of bytes */
     sums = sums > positions ? sums : positions;
     plan->offsets_bytes = round_up(plan->cut.elements * sizeof(size_t), 64);
     plan->lines_bytes = round_up(plan->n_lines * sizeof(struct mls_dot16_line), 64);
@@ -152,8 +157,8 @@ static size_t n_regions_of(const struct mls_conv16 *conv, const struct mls_conv1
 
 struct mls_conv16_plan mls_conv16_plan(const struct mls_conv16 *conv, uint32_t threads)
 {
-    struct mls_conv16_plan plan = {.cut = mls_conv16_cut(&conv->space, conv->in_channels),
-                                   .m = conv->weights->m,
+    struct mls_conv16_plan plan = {.cut = conv->bytes ? conv->bytes->cut : conv->weights->cut,
+                                   .m = conv->bytes ? conv->bytes->m : conv->weights->m,
                                    .space = conv->space,
                                    .out_depth = conv->space.out[0],
                                    .y_plane = conv->space.out[1] * conv->space.out[2],

@@ -3,6 +3,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "base/fp16.h"
+
 /* Weights of 10^15 times fp16 values, and many of them: sums stay far from the end of fp32. */
 #define WEIGHT_SQUARES_MAX 1e30f
 
@@ -23,6 +25,17 @@ float mls_dot16_scale(float square, const struct mls_dot16_cut *cut)
         return 0;
     float most = MLS_DOT16_COLUMN_NORM / sqrtf((float)cut->group_elements);
     return (most < MLS_DOT16_MAX ? most : MLS_DOT16_MAX) / sqrtf(square); /* no value is above the sum */
+}
+
+void mls_dot16_store(const struct mls_dot16_results *to, size_t row, size_t at, float sum)
+{
+    float value = fmaf(sum, to->row_scales[row], to->bias[row]);
+    at += row * to->y_stride;
+    if (to->added)
+        value = mls_fp16_to_fp32(mls_fp32_to_fp16(value)) + mls_fp16_to_fp32(to->added[at]);
+    value = value > to->low ? value : to->low;
+    value = value < to->high ? value : to->high;
+    to->y[at] = mls_fp32_to_fp16(value);
 }
 
 enum { LANES = 8 };

@@ -76,22 +76,13 @@ struct mls_dot16_place {
     uint16_t lanes;
 };
 
-/* A panel of results: some rows of weights by some vectors of positions, over one group of terms. */
-struct mls_dot16_panel {
-    size_t n_rows;    /* that exist: MLS_DOT16_ROWS are computed together */
-    const int16_t *a; /* [MLS_DOT16_ROWS of rows][element][pair][row][2] */
-    size_t a_stride;  /* integers from MLS_DOT16_ROWS rows to the next */
-    const int16_t *b; /* [pair][position][2] */
-    size_t n_elements, n_pairs;
-    const size_t *offsets; /* of each element: positions from b on */
-    size_t b_stride;       /* positions from one pair to the next */
-    size_t vectors;
-    float scale; /* of a unit of the products, apart from the row's */
-    bool first;  /* group of the sums */
-    bool last;
-    float *sums; /* [row][vectors * lanes] of the groups so far */
-    /* The rest is for the last group: y = clamp(sums * row_scale + bias), rounded to fp16; or, where there is
-     * `added`, the clamped sum of that, rounded, and `added`. */
+/*
+ * Where sums go: y = clamp(sums * row_scale + bias), rounded to fp16; or, where there is `added`, the clamped sum of that,
+ * rounded, and `added`.
+ */
+struct mls_dot16_results {
+    size_t n_rows;  /* that exist: MLS_DOT16_ROWS are computed together */
+    size_t vectors; /* of positions */
     const struct mls_dot16_place *places; /* of each vector */
     const float *row_scales;
     const float *bias;
@@ -99,6 +90,24 @@ struct mls_dot16_panel {
     uint16_t *y;
     size_t y_stride;
     const uint16_t *added; /* with y's stride; or NULL */
+};
+
+/* mls_dot16_store: one sum of a row into element `at` of the row of y. */
+void mls_dot16_store(const struct mls_dot16_results *to, size_t row, size_t at, float sum);
+
+/* A panel of results: some rows of weights by some vectors of positions, over one group of terms. */
+struct mls_dot16_panel {
+    const int16_t *a; /* [MLS_DOT16_ROWS of rows][element][pair][row][2] */
+    size_t a_stride;  /* integers from MLS_DOT16_ROWS rows to the next */
+    const int16_t *b; /* [pair][position][2] */
+    size_t n_elements, n_pairs;
+    const size_t *offsets; /* of each element: positions from b on */
+    size_t b_stride;       /* positions from one pair to the next */
+    float scale; /* of a unit of the products, apart from the row's */
+    bool first;  /* group of the sums */
+    bool last;
+    float *sums; /* [row][vectors * lanes] of the groups so far */
+    struct mls_dot16_results results; /* of the last group */
 };
 
 struct mls_dot16_kernels {

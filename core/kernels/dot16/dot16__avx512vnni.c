@@ -1,15 +1,10 @@
 #include "kernels/dot16/dot16.h"
 
-#include <immintrin.h>
 #include <string.h>
 
-enum { LANES = MLS_DOT16_LANES, ROWS = MLS_DOT16_ROWS };
+#include "kernels/dot16/dot16__avx512.h"
 
-#if defined(__clang__)
-#define UNROLL _Pragma("clang loop unroll(full)")
-#else
-#define UNROLL _Pragma("GCC unroll 32")
-#endif
+enum { ROWS = MLS_DOT16_ROWS };
 
 /*
  * sums[v] += pair * columns[v]. With intrinsics, gcc 12 copies every sum at every step, which halves the
@@ -37,54 +32,6 @@ static inline __attribute__((always_inline)) void add_products(__m512i *sums, co
                 : "m"(*both), "v"(columns[0]), "v"(columns[1]), "v"(columns[2]), "v"(columns[3]));
 }
 
-/* The first n of the lanes. */
-static inline __mmask16 first_lanes(size_t n)
-{
-    return n < LANES ? (__mmask16)((1u << n) - 1) : (__mmask16)0xffff;
-}
-
-/* Those of the lanes i … i + 15 of a line that exist. */
-static inline __mmask16 lanes_of(const struct mls_dot16_line *line, size_t i)
-{
-    __mmask16 end = first_lanes(line->end > i ? line->end - i : 0);
-    return (__mmask16)(end & ~first_lanes(line->first > i ? line->first - i : 0));
-}
-
-/* Every second element from `from` on. Nothing is read where the mask is not set. */
-static inline __m256i load_even(const uint16_t *from, __mmask16 mask)
-{
-    __mmask32 even = _pdep_u32(mask, 0x55555555);
-    return _mm512_cvtepi32_epi16(_mm512_maskz_loadu_epi16(even, from));
-}
-
-static inline __m256i load_apart(const uint16_t *from, __mmask16 mask, size_t step)
-{
-    uint16_t lanes[LANES] = {0};
-    for (size_t i = 0; i < LANES; i++)
-        if (mask >> i & 1)
-            lanes[i] = from[i * step];
-    return _mm256_loadu_si256((const __m256i *)(const void *)lanes);
-}
-
-/* Lanes i … i + 15 of a line of one plane; step is 0 where it is neither 1 nor 2. */
-static inline __attribute__((always_inline)) __m512 load(const struct mls_dot16_block *block,
-                                                         const uint16_t *plane,
-                                                         const struct mls_dot16_line *line, size_t i,
-                                                         const size_t step)
-{
-    /* lane i itself may lie outside the plane, so that there may be no pointer to it */
-    uintptr_t from = (uintptr_t)plane + 2 * (uintptr_t)(line->at + (ptrdiff_t)(i * block->step));
-    const uint16_t *x = (const uint16_t *)from;
-    if (step == 1 && i >= line->first && i + LANES <= line->end)
-        return _mm512_cvtph_ps(_mm256_loadu_si256((const __m256i *)(const void *)x));
-    __mmask16 mask = lanes_of(line, i);
-    if (!mask)
-        return _mm512_setzero_ps();
-    if (step == 1)
-        return _mm512_cvtph_ps(_mm256_maskz_loadu_epi16(mask, x));
-    return _mm512_cvtph_ps(step == 2 ? load_even(x, mask) : load_apart(x, mask, block->step));
-}
-
 /* Adds the squares of n planes from `first` on to the sums; n and step are constants where this is inlined.
  */
 static inline __attribute__((always_inline)) void add_squares(const struct mls_dot16_block *block,
@@ -100,7 +47,7 @@ static inline __attribute__((always_inline)) void add_squares(const struct mls_d
             for (size_t p = first; p < first + n; p++) {
                 if (!block->planes[p])
                     continue;
-                __m512 value = _mm512_mul_ps(load(block, block->planes[p], line, i, step),
+                __m512 value = _mm512_mul_ps(load_lanes(block->planes[p], line, i, block->step, step),
                                              _mm512_set1_ps(block->scales[p]));
                 sum = _mm512_fmadd_ps(value, value, sum);
             }
@@ -149,8 +96,8 @@ static inline __attribute__((always_inline)) void quantize(const struct mls_dot1
         for (size_t l = 0; l < block->n_lines; l++) {
             const struct mls_dot16_line *line = &block->lines[l];
             for (size_t i = 0; i < block->width; i += LANES) {
-                __m512 low = low_plane ? load(block, low_plane, line, i, step) : _mm512_setzero_ps();
-                __m512 high = high_plane ? load(block, high_plane, line, i, step) : _mm512_setzero_ps();
+                __m512 low = low_plane ? load_lanes(low_plane, line, i, block->step, step) : _mm512_setzero_ps();
+                __m512 high = high_plane ? load_lanes(high_plane, line, i, block->step, step) : _mm512_setzero_ps();
                 __m512i low_bits = _mm512_cvtps_epi32(_mm512_mul_ps(low, low_factor));
                 __m512i high_bits = _mm512_cvtps_epi32(_mm512_mul_ps(high, high_factor));
                 _mm512_storeu_si512(
@@ -172,52 +119,14 @@ static void quantize__avx512vnni(const struct mls_dot16_block *block, float scal
         quantize(block, scale, stride, ret, 0);
 }
 
-/* To fp16 and back. */
-static inline __m512 rounded(__m512 value)
-{
-    return _mm512_cvtph_ps(_mm512_cvtps_ph(value, _MM_FROUND_TO_NEAREST_INT));
-}
-
 /* All sums into y; with_added is a constant where this is inlined. */
-static inline __attribute__((always_inline)) void store_results(const struct mls_dot16_panel *panel,
-                                                                const bool with_added)
+static inline __attribute__((always_inline)) void store_results(const struct mls_dot16_panel *panel, const bool with_added)
 {
-    const __m512 low = _mm512_set1_ps(panel->low), high = _mm512_set1_ps(panel->high);
-    const size_t n_rows = panel->n_rows, vectors = panel->vectors, stride = panel->y_stride;
-    const struct mls_dot16_place *places = panel->places;
-    const uint16_t *added = panel->added;
-    uint16_t *y = panel->y;
-    for (size_t v = 0; v < vectors; v++) {
+    const struct mls_dot16_results *to = &panel->results;
+    for (size_t v = 0; v < to->vectors; v++) {
         const float *sums = panel->sums + v * LANES;
-        const __mmask16 lanes = places[v].lanes;
-        const __mmask16 mask = first_lanes((size_t)_mm_popcnt_u32(lanes));
-        size_t at = places[v].at;
-        for (size_t r = 0; r < n_rows; r++, at += stride, sums += vectors * LANES) {
-            __m512 value = _mm512_fmadd_ps(_mm512_loadu_ps(sums), _mm512_set1_ps(panel->row_scales[r]),
-                                           _mm512_set1_ps(panel->bias[r]));
-            if (lanes != 0xffff) /* those that are results move together */
-                value = _mm512_maskz_compress_ps(lanes, value);
-            if (with_added)
-                value = _mm512_add_ps(rounded(value),
-                                      _mm512_cvtph_ps(_mm256_maskz_loadu_epi16(mask, added + at)));
-            value = _mm512_min_ps(_mm512_max_ps(value, low), high);
-            _mm256_mask_storeu_epi16(y + at, mask, _mm512_cvtps_ph(value, _MM_FROUND_TO_NEAREST_INT));
-        }
-    }
-}
-
-/* Results are far apart, a row of each plane: the caches are asked for their lines before the products. */
-static void fetch_results(const struct mls_dot16_panel *panel)
-{
-    size_t first = panel->places[0].at, last = panel->places[panel->vectors - 1].at;
-    for (size_t r = 0; r < panel->n_rows; r++) {
-        size_t at = r * panel->y_stride + first, end = r * panel->y_stride + last;
-        __builtin_prefetch(panel->y + at, 1);
-        __builtin_prefetch(panel->y + end, 1);
-        if (panel->added) {
-            __builtin_prefetch(panel->added + at);
-            __builtin_prefetch(panel->added + end);
-        }
+        for (size_t r = 0; r < to->n_rows; r++, sums += to->vectors * LANES)
+            store_lanes(to, r, v, _mm512_loadu_ps(sums), with_added);
     }
 }
 
@@ -263,22 +172,22 @@ static void multiply__avx512vnni(const struct mls_dot16_panel *panel)
     const int16_t *a = panel->a;
     float *to = panel->sums;
     if (panel->last)
-        fetch_results(panel);
-    for (size_t r = 0; r < panel->n_rows; r += ROWS) {
-        if (panel->vectors == 1)
+        fetch_results(&panel->results);
+    for (size_t r = 0; r < panel->results.n_rows; r += ROWS) {
+        if (panel->results.vectors == 1)
             multiply(panel, a, to, ROWS, 1);
-        else if (panel->vectors == 2)
+        else if (panel->results.vectors == 2)
             multiply(panel, a, to, ROWS, 2);
-        else if (panel->vectors == 3)
+        else if (panel->results.vectors == 3)
             multiply(panel, a, to, ROWS, 3);
         else { /* eight rows would need more registers than there are */
             multiply(panel, a, to, ROWS / 2, 4);
             multiply(panel, a + ROWS, to + ROWS / 2 * 4 * LANES, ROWS / 2, 4);
         }
         a += panel->a_stride;
-        to += ROWS * panel->vectors * LANES;
+        to += ROWS * panel->results.vectors * LANES;
     }
-    if (panel->last && panel->added)
+    if (panel->last && panel->results.added)
         store_results(panel, true);
     else if (panel->last)
         store_results(panel, false);

@@ -59,30 +59,19 @@ static int32_t dot(const struct mls_dot16_panel *panel, size_t row, size_t col)
     return sum;
 }
 
-static void finish(const struct mls_dot16_panel *panel, size_t row, size_t at, float sum)
-{
-    float value = fmaf(sum, panel->row_scales[row], panel->bias[row]);
-    at += row * panel->y_stride;
-    if (panel->added)
-        value = mls_fp16_to_fp32(mls_fp32_to_fp16(value)) + mls_fp16_to_fp32(panel->added[at]);
-    value = value > panel->low ? value : panel->low;
-    value = value < panel->high ? value : panel->high;
-    panel->y[at] = mls_fp32_to_fp16(value);
-}
-
 static void multiply__generic(const struct mls_dot16_panel *panel)
 {
-    size_t width = panel->vectors * MLS_DOT16_LANES;
-    for (size_t r = 0; r < (panel->n_rows + MLS_DOT16_ROWS - 1) / MLS_DOT16_ROWS * MLS_DOT16_ROWS; r++)
+    size_t width = panel->results.vectors * MLS_DOT16_LANES;
+    for (size_t r = 0; r < (panel->results.n_rows + MLS_DOT16_ROWS - 1) / MLS_DOT16_ROWS * MLS_DOT16_ROWS; r++)
         for (size_t c = 0, at = 0; c < width; c++) {
             float value = (float)dot(panel, r, c), *sum = &panel->sums[r * width + c];
             *sum = panel->first ? value * panel->scale : fmaf(value, panel->scale, *sum);
             if (!panel->last)
                 continue;
-            const struct mls_dot16_place *place = &panel->places[c / MLS_DOT16_LANES];
+            const struct mls_dot16_place *place = &panel->results.places[c / MLS_DOT16_LANES];
             at = c % MLS_DOT16_LANES ? at : place->at;
-            if (r < panel->n_rows && (place->lanes >> c % MLS_DOT16_LANES & 1))
-                finish(panel, r, at++, *sum);
+            if (r < panel->results.n_rows && (place->lanes >> c % MLS_DOT16_LANES & 1))
+                mls_dot16_store(&panel->results, r, at++, *sum);
         }
 }
 

@@ -158,21 +158,21 @@ static void check_panel(const struct mls_kernels *kernels, bool first, bool last
     enum { ROWS = 20, ROWS_UP = 24, WIDTH = MLS_DOT16_VECTORS * MLS_DOT16_LANES, ELEMENTS = 3, PAIRS = 64 };
     struct mls_dot16_place places[MLS_DOT16_VECTORS];
     size_t offsets[ELEMENTS] = {draw(0, 40), draw(0, 40), draw(0, 40)};
-    struct mls_dot16_panel panel = {.n_rows = draw(1, ROWS),
-                                    .n_elements = draw(1, ELEMENTS),
+    struct mls_dot16_panel panel = {.n_elements = draw(1, ELEMENTS),
                                     .offsets = offsets,
-                                    .vectors = draw(1, MLS_DOT16_VECTORS),
                                     .scale = 0.37f,
                                     .first = first,
                                     .last = last,
-                                    .places = places,
-                                    .low = draw(0, 1) ? 0 : -INFINITY,
-                                    .high = draw(0, 1) ? 6 : INFINITY};
+                                    .results = {.n_rows = draw(1, ROWS),
+                                                .vectors = draw(1, MLS_DOT16_VECTORS),
+                                                .places = places,
+                                                .low = draw(0, 1) ? 0 : -INFINITY,
+                                                .high = draw(0, 1) ? 6 : INFINITY}};
     panel.n_pairs = draw(1, PAIRS / (uint32_t)panel.n_elements);
-    size_t row = draw_places(places, panel.vectors), n = (panel.n_rows - 1) * (row + 2) + row;
+    size_t row = draw_places(places, panel.results.vectors), n = (panel.results.n_rows - 1) * (row + 2) + row;
     panel.a_stride = panel.n_elements * panel.n_pairs * MLS_DOT16_ROWS * 2;
-    panel.b_stride = panel.vectors * MLS_DOT16_LANES + 40 + draw(0, 9);
-    panel.y_stride = row + 2;
+    panel.b_stride = panel.results.vectors * MLS_DOT16_LANES + 40 + draw(0, 9);
+    panel.results.y_stride = row + 2;
     int16_t *a = integers(panel.a_stride * ROWS_UP / MLS_DOT16_ROWS),
             *b = integers(panel.n_pairs * panel.b_stride * 2);
     float *row_scales = values(ROWS_UP, 1e-6f), *bias = values(ROWS_UP, 4),
@@ -181,18 +181,18 @@ static void check_panel(const struct mls_kernels *kernels, bool first, bool last
     for (size_t i = 0; i < n; i++)
         added[i] = mls_fp32_to_fp16((float)draw(0, 100) / 16);
     float *sums[2];
-    panel.a = a, panel.b = b, panel.row_scales = row_scales, panel.bias = bias;
-    panel.added = draw(0, 1) ? added : NULL;
+    panel.a = a, panel.b = b, panel.results.row_scales = row_scales, panel.results.bias = bias;
+    panel.results.added = draw(0, 1) ? added : NULL;
     for (int i = 0; i < 2; i++) {
         panel.sums = sums[i] = malloc(ROWS_UP * WIDTH * sizeof(float));
-        panel.y = y[i] = malloc((n + 1) * sizeof(uint16_t));
+        panel.results.y = y[i] = malloc((n + 1) * sizeof(uint16_t));
         memcpy(sums[i], before, ROWS_UP * WIDTH * sizeof(float));
         memset(y[i], 0x55, n * sizeof(uint16_t));
         (i ? kernels->dot16 : mls_kernels_pick(MLS_ISA_GENERIC).dot16)->multiply(&panel);
     }
     assert_memory_equal(y[0], y[1], n * sizeof(uint16_t));
-    size_t rows = (panel.n_rows + MLS_DOT16_ROWS - 1) / MLS_DOT16_ROWS * MLS_DOT16_ROWS;
-    assert_memory_equal(sums[0], sums[1], rows * panel.vectors * MLS_DOT16_LANES * sizeof(float));
+    size_t rows = (panel.results.n_rows + MLS_DOT16_ROWS - 1) / MLS_DOT16_ROWS * MLS_DOT16_ROWS;
+    assert_memory_equal(sums[0], sums[1], rows * panel.results.vectors * MLS_DOT16_LANES * sizeof(float));
     free(a), free(b), free(row_scales), free(bias), free(before), free(added);
     free(sums[0]), free(sums[1]), free(y[0]), free(y[1]);
 }
