@@ -1,122 +1,24 @@
 /* conv.c: convolution, as a product of weights and columns of the input, or directly when channels stay
  * apart. */
+#include "ops/conv.h"
+
 #include "kernels/conv/conv.h"
 
 #include "kernels/convert/convert.h"
+#include "ops/bytes.h"
 #include "ops/coded.h"
 #include "ops/conv_weights.h"
 #include "ops/fused.h"
 #include "ops/product_coded.h"
-#include "ops/space.h"
 
 /* Output channels of a group up to which a group of one input channel is computed directly. */
 enum { DEPTHWISE_OUTPUTS_MAX = 4 };
-
-enum {
-    P_X,
-    P_WEIGHT,
-    P_BIAS,
-    P_STRIDES,
-    P_PAD_TYPE,
-    P_PAD,
-    P_DILATIONS,
-    P_GROUPS,
-    P_QUANTIZATION_TYPE, /* from here on: conv_quantized */
-    P_NBITS,
-    P_QUANT_SCALE,
-    P_QUANT_BIAS
-};
-
-static const struct mls_space_params space_params = {.strides = P_STRIDES,
-                                                     .pad_type = P_PAD_TYPE,
-                                                     .pad = P_PAD,
-                                                     .dilations = P_DILATIONS,
-                                                     .default_pad_type = "valid"};
-
-static enum mls_status check_channels(const struct mls_op_call *call, const struct mls_type *x,
-                                      const struct mls_type *weight, struct mls_error *reterr)
-{
-    int64_t groups = mls_op_int(call, P_GROUPS, 1);
-    int64_t in = x->dims[1], out = weight->dims[0], in_of_group = weight->dims[1];
-    if (groups < 1)
-        return mls_op_fail(call, reterr, MLS_ERR_OP_ARGUMENT, "groups is %lld; it must be positive",
-                           (long long)groups);
-    if (!out || !in_of_group)
-        return mls_op_fail(call, reterr, MLS_ERR_OP_SHAPE, "the weight has no elements");
-    if (out != MLS_DIM_UNKNOWN && out % groups)
-        return mls_op_fail(call, reterr, MLS_ERR_OP_SHAPE,
-                           "%lld output channels cannot be divided into %lld groups", (long long)out,
-                           (long long)groups);
-    if (in != MLS_DIM_UNKNOWN && in % groups)
-        return mls_op_fail(call, reterr, MLS_ERR_OP_SHAPE,
-                           "%lld input channels cannot be divided into %lld groups", (long long)in,
-                           (long long)groups);
-    if (in != MLS_DIM_UNKNOWN && in_of_group != MLS_DIM_UNKNOWN && in / groups != in_of_group)
-        return mls_op_fail(call, reterr, MLS_ERR_OP_SHAPE,
-                           "x has %lld channels in %lld groups, but the weight is for %lld channels a group",
-                           (long long)in, (long long)groups, (long long)in_of_group);
-    return mls_conv_check_bias(call, P_BIAS, out, reterr);
-}
-
-static enum mls_status read_space(const struct mls_op_call *call, struct mls_space *ret,
-                                  struct mls_error *reterr)
-{
-    const struct mls_type *x = &mls_op_in(call, P_X)->type, *weight = &mls_op_in(call, P_WEIGHT)->type;
-    enum mls_status status = mls_conv_check_ranks(call, x, weight, reterr);
-    if (status != MLS_OK)
-        return status;
-    return mls_space_read(call, &space_params, x->rank - 2u, weight->dims + 2, ret, reterr);
-}
-
-static enum mls_status infer_conv(const struct mls_op_call *call, struct mls_error *reterr)
-{
-    const struct mls_tensor *weight = mls_op_in(call, P_WEIGHT);
-    struct mls_type type = mls_op_in(call, P_X)->type;
-    if (type.rank != MLS_RANK_UNKNOWN && weight->type.rank != MLS_RANK_UNKNOWN) {
-        struct mls_space space;
-        enum mls_status status = read_space(call, &space, reterr);
-        if (status == MLS_OK)
-            status = check_channels(call, &type, &weight->type, reterr);
-        if (status == MLS_OK)
-            status = mls_space_output(call, &space, type.dims + 2, type.dims + 2, reterr);
-        if (status != MLS_OK)
-            return status;
-        type.dims[1] = weight->type.dims[0];
-    } else {
-        type.rank = MLS_RANK_UNKNOWN;
-    }
-    mls_op_out(call, 0)->type = type;
-    return MLS_OK;
-}
-
-static enum mls_status infer_conv_quantized(const struct mls_op_call *call, struct mls_error *reterr)
-{
-    const struct mls_tensor *weight = mls_op_in(call, P_WEIGHT);
-    enum mls_status status = infer_conv(call, reterr);
-    if (status != MLS_OK)
-        return status;
-    if (!mls_op_text_is(call, P_QUANTIZATION_TYPE, NULL, "linear"))
-        return mls_op_fail(call, reterr, MLS_ERR_OP_UNSUPPORTED,
-                           "only quantization_type linear is supported");
-    if (mls_op_int(call, P_NBITS, 8) != 8)
-        return mls_op_fail(call, reterr, MLS_ERR_OP_UNSUPPORTED, "only nbits 8 is supported");
-    if (mls_op_given(call, P_BIAS))
-        return mls_op_fail(call, reterr, MLS_ERR_OP_UNSUPPORTED, "a quantized bias is not supported");
-    for (unsigned param = P_QUANT_SCALE; param <= P_QUANT_BIAS; param++) {
-        int64_t n = mls_type_elems(&mls_op_in(call, param)->type);
-        if (n != 1 && n != weight->type.dims[0])
-            return mls_op_fail(call, reterr, MLS_ERR_OP_SHAPE,
-                               "parameter \"%s\" must hold one element, or one for each output channel",
-                               call->row->params[param].name);
-    }
-    return MLS_OK;
-}
 
 /* The weight that is computed with: conv_quantized's is a constant that packing has made. */
 static const struct mls_tensor *weight_of(const struct mls_op_call *call)
 {
     const struct mls_conv_weights *packed = call->packed;
-    return packed && packed->plain.data ? &packed->plain : mls_op_in(call, P_WEIGHT);
+    return packed && packed->plain.data ? &packed->plain : mls_op_in(call, MLS_CONV_P_WEIGHT);
 }
 
 /* Everything that is known once the types are static. */
@@ -129,13 +31,13 @@ struct conv {
 
 static struct conv conv_of(const struct mls_op_call *call)
 {
-    const struct mls_type *x = &mls_op_in(call, P_X)->type, *weight = &mls_op_in(call, P_WEIGHT)->type;
+    const struct mls_type *x = &mls_op_in(call, MLS_CONV_P_X)->type, *weight = &mls_op_in(call, MLS_CONV_P_WEIGHT)->type;
     struct mls_space space;
     struct mls_error ignored;
-    (void)read_space(call, &space, &ignored); /* infer has accepted it */
+    (void)mls_conv_read_space(call, &space, &ignored); /* infer has accepted it */
     struct conv conv = {.space = mls_space_window(&space, x->dims + 2, mls_op_out(call, 0)->type.dims + 2),
                         .batch = (size_t)x->dims[0],
-                        .groups = (size_t)mls_op_int(call, P_GROUPS, 1),
+                        .groups = (size_t)mls_op_int(call, MLS_CONV_P_GROUPS, 1),
                         .in_channels = (size_t)weight->dims[1]};
     conv.out_channels = (size_t)weight->dims[0] / conv.groups;
     conv.depthwise = conv.in_channels == 1 && conv.out_channels <= DEPTHWISE_OUTPUTS_MAX;
@@ -154,7 +56,7 @@ static struct mls_window window_of(const struct mls_op_call *call, const struct 
                                .weights_fp16 = weight->type.dtype == MLS_FP16,
                                .weights = weight->data,
                                .bias = bias,
-                               .x = mls_op_in(call, P_X)->data,
+                               .x = mls_op_in(call, MLS_CONV_P_X)->data,
                                .y = mls_op_out(call, 0)->data,
                                .epilogue = call->fused};
 }
@@ -209,7 +111,7 @@ static struct mls_gemm gemm_of(const struct mls_op_call *call, const struct conv
 
 static struct mls_conv_columns columns_of(const struct mls_op_call *call, const struct conv *conv)
 {
-    const struct mls_tensor *x = mls_op_in(call, P_X);
+    const struct mls_tensor *x = mls_op_in(call, MLS_CONV_P_X);
     return (struct mls_conv_columns){.space = conv->space,
                                      .in_channels = conv->in_channels,
                                      .n_planes = conv->batch * conv->groups * conv->in_channels,
@@ -224,8 +126,10 @@ static struct mls_conv16 conv16_of(const struct mls_op_call *call, const struct 
                                .batch = conv->batch,
                                .groups = conv->groups,
                                .in_channels = conv->in_channels,
-                               .x = mls_op_in(call, P_X)->data,
+                               .x = mls_op_in(call, MLS_CONV_P_X)->data,
                                .weights = packed->matrices,
+                               .bytes = packed->bytes,
+                               .rounding = packed->rounding,
                                .bias = packed->bias,
                                .y = mls_op_out(call, 0)->data};
 }
@@ -238,7 +142,7 @@ static struct mls_winograd winograd_of(const struct mls_op_call *call, const str
                                  .in_channels = conv->in_channels,
                                  .out_channels = conv->out_channels,
                                  .fp16 = mls_op_out(call, 0)->type.dtype == MLS_FP16,
-                                 .x = mls_op_in(call, P_X)->data,
+                                 .x = mls_op_in(call, MLS_CONV_P_X)->data,
                                  .y = mls_op_out(call, 0)->data,
                                  .weights = packed->floats,
                                  .bias = packed->bias};
@@ -279,12 +183,12 @@ static bool has_few_positions(const struct conv *conv)
 static bool is_matrix_product(const struct mls_op_call *call, const struct conv *conv)
 {
     return conv->groups == 1 && !conv->depthwise && mls_conv16_pointwise(&conv->space) &&
-           mls_op_in(call, P_WEIGHT)->type.dtype == MLS_FP16;
+           mls_op_in(call, MLS_CONV_P_WEIGHT)->type.dtype == MLS_FP16;
 }
 
 static uint32_t pack_kind_conv(const struct mls_op_call *call)
 {
-    if (!mls_type_is_static(&mls_op_out(call, 0)->type) || !mls_type_is_static(&mls_op_in(call, P_WEIGHT)->type))
+    if (!mls_type_is_static(&mls_op_out(call, 0)->type) || !mls_type_is_static(&mls_op_in(call, MLS_CONV_P_WEIGHT)->type))
         return 0;
     struct conv conv = conv_of(call);
     return is_matrix_product(call, &conv) && has_few_positions(&conv);
@@ -298,7 +202,7 @@ static const struct mls_product_packed *product_of(const struct mls_op_call *cal
 
 static struct mls_matvec matvec_of(const struct mls_op_call *call, const struct conv *conv, const float *bias)
 {
-    const struct mls_tensor *x = mls_op_in(call, P_X), *y = mls_op_out(call, 0);
+    const struct mls_tensor *x = mls_op_in(call, MLS_CONV_P_X), *y = mls_op_out(call, 0);
     const struct mls_product_packed *product = product_of(call);
     size_t positions = mls_window_elems(conv->space.out);
     return (struct mls_matvec){.m = conv->batch * positions,
@@ -317,7 +221,7 @@ static size_t scratch_conv(const struct mls_op_call *call, const struct mls_op_e
 {
     struct conv conv = conv_of(call);
     uint32_t threads = mls_pool_threads(env->pool);
-    size_t bias_bytes = mls_conv_bias_bytes(call, P_BIAS);
+    size_t bias_bytes = mls_conv_bias_bytes(call, MLS_CONV_P_BIAS);
     if (conv.depthwise) {
         struct mls_depthwise depthwise = {.window = window_of(call, &conv, NULL)};
         if (mls_depthwise_suits(env->kernels, &depthwise.window))
@@ -333,8 +237,10 @@ static size_t scratch_conv(const struct mls_op_call *call, const struct mls_op_e
     }
     if (product)
         return bias_bytes + mls_product_strips_bytes(env, product, &gemm);
-    size_t bytes = mls_gemm_scratch_bytes(env->kernels, &gemm, threads);
     size_t method_bytes = scratch_of_method(call, env, &conv);
+    if (method_of(call) == MLS_CONV_BYTES)
+        return bias_bytes + method_bytes;
+    size_t bytes = mls_gemm_scratch_bytes(env->kernels, &gemm, threads);
     bytes = bytes > method_bytes ? bytes : method_bytes;
     return bias_bytes + bytes;
 }
@@ -343,18 +249,18 @@ static enum mls_status pack_weight(const struct mls_op_call *call, struct mls_op
                                    struct mls_arena *arena, const struct mls_tensor *weight,
                                    const void **ret_packed, size_t *ret_packed_bytes)
 {
-    size_t groups = (size_t)mls_op_int(call, P_GROUPS, 1);
+    size_t groups = (size_t)mls_op_int(call, MLS_CONV_P_GROUPS, 1);
     size_t out_channels = (size_t)weight->type.dims[0] / groups;
     if (weight->type.dims[1] == 1 && out_channels <= DEPTHWISE_OUTPUTS_MAX)
         return MLS_OK; /* read where it is */
     struct mls_gemm_operand source = weight_operand(weight, groups);
     struct conv conv = conv_of(call);
-    bool bias_known = call->row->params[P_BIAS].name && mls_op_given(call, P_BIAS);
+    bool bias_known = call->row->params[MLS_CONV_P_BIAS].name && mls_op_given(call, MLS_CONV_P_BIAS);
     enum mls_conv_method method = mls_conv_choose(env, &conv.space, mls_op_out(call, 0)->type.dtype, groups,
                                                   out_channels, source.row_stride);
     struct mls_conv_weights *packed;
     enum mls_status status =
-        mls_conv_pack_method(call, env, arena, weight, bias_known ? mls_op_in(call, P_BIAS) : NULL, groups,
+        mls_conv_pack_method(call, env, arena, weight, bias_known ? mls_op_in(call, MLS_CONV_P_BIAS) : NULL, groups,
                              method, &conv.space, &packed, ret_packed_bytes);
     if (status != MLS_OK || packed) {
         *ret_packed = packed;
@@ -368,7 +274,7 @@ static enum mls_status pack_weight(const struct mls_op_call *call, struct mls_op
 static enum mls_status pack_stored(const struct mls_op_call *call, struct mls_op_env *env, struct mls_arena *arena,
                                    const void **ret_packed, size_t *ret_packed_bytes)
 {
-    const struct mls_tensor *weight = mls_op_in(call, P_WEIGHT);
+    const struct mls_tensor *weight = mls_op_in(call, MLS_CONV_P_WEIGHT);
     bool few = pack_kind_conv(call);
     struct conv conv = conv_of(call);
     struct mls_coded values;
@@ -394,7 +300,7 @@ static enum mls_status pack_stored(const struct mls_op_call *call, struct mls_op
 static enum mls_status pack_plain(const struct mls_op_call *call, struct mls_op_env *env, struct mls_arena *arena,
                                   const void **ret_packed, size_t *ret_packed_bytes)
 {
-    const struct mls_tensor *weight = mls_op_in(call, P_WEIGHT);
+    const struct mls_tensor *weight = mls_op_in(call, MLS_CONV_P_WEIGHT);
     size_t bytes = mls_type_bytes(&weight->type);
     struct mls_conv_weights *plain = MLS_NEW(arena, struct mls_conv_weights);
     uint16_t *halves = mls_arena_alloc(arena, bytes, 64);
@@ -411,7 +317,7 @@ static enum mls_status pack_plain(const struct mls_op_call *call, struct mls_op_
 static enum mls_status pack_conv(const struct mls_op_call *call, struct mls_op_env *env,
                                  struct mls_arena *arena, const void **ret_packed, size_t *ret_packed_bytes)
 {
-    const struct mls_tensor *weight = mls_op_in(call, P_WEIGHT);
+    const struct mls_tensor *weight = mls_op_in(call, MLS_CONV_P_WEIGHT);
     if (!weight->data && !weight->coded)
         return MLS_OK;
     enum mls_status status = pack_stored(call, env, arena, ret_packed, ret_packed_bytes);
@@ -423,12 +329,21 @@ static enum mls_status pack_conv(const struct mls_op_call *call, struct mls_op_e
     return status;
 }
 
+static enum mls_status pack_conv_bytes(const struct mls_op_call *call, struct mls_op_env *env, struct mls_arena *arena,
+                                       const void **ret_packed, size_t *ret_packed_bytes)
+{
+    struct conv conv = conv_of(call);
+    struct mls_dot8_rounding rounding = mls_bytes_rounding(call, MLS_CONV_P_BYTES);
+    return mls_conv_pack_bytes(call, env, arena, mls_op_in(call, MLS_CONV_P_WEIGHT)->coded, mls_op_in(call, MLS_CONV_P_BIAS), conv.groups,
+                               &conv.space, &rounding, ret_packed, ret_packed_bytes);
+}
+
 static enum mls_status pack_conv_quantized(const struct mls_op_call *call, struct mls_op_env *env,
                                            struct mls_arena *arena, const void **ret_packed,
                                            size_t *ret_packed_bytes)
 {
-    const struct mls_tensor *weight = mls_op_in(call, P_WEIGHT);
-    const struct mls_tensor *scale = mls_op_in(call, P_QUANT_SCALE), *bias = mls_op_in(call, P_QUANT_BIAS);
+    const struct mls_tensor *weight = mls_op_in(call, MLS_CONV_P_WEIGHT);
+    const struct mls_tensor *scale = mls_op_in(call, MLS_CONV_P_QUANT_SCALE), *bias = mls_op_in(call, MLS_CONV_P_QUANT_BIAS);
     size_t channels = (size_t)weight->type.dims[0], n = (size_t)mls_type_elems(&weight->type);
     struct mls_conv_weights *plain = MLS_NEW(arena, struct mls_conv_weights);
     float *values = mls_arena_array(arena, n, sizeof *values, 64);
@@ -477,11 +392,12 @@ static bool run_method(struct mls_op_call *call, const struct mls_op_env *env, c
     struct mls_epilogue epilogue;
     float low, high;
     const struct mls_tensor *added =
-        method == MLS_CONV_INTEGERS ? mls_fused_add(call->fused, env->kernels) : NULL;
+        method == MLS_CONV_INTEGERS || method == MLS_CONV_BYTES ? mls_fused_add(call->fused, env->kernels) : NULL;
     const struct mls_epilogue *left = mls_fused_rest(call->fused, added ? 1 : 0, &rest, &epilogue);
     size_t n_clamps = mls_fused_clamp(left, env->kernels, &low, &high);
     left = mls_fused_rest(call->fused, n_clamps + (added ? 1 : 0), &rest, &epilogue);
     const struct mls_dot16_kernels *dot16 = env->kernels->dot16;
+    const struct mls_dot8_kernels *dot8 = env->kernels->dot8;
     if (method == MLS_CONV_WINOGRAD) {
         struct mls_winograd winograd = winograd_of(call, conv);
         winograd.low = low;
@@ -497,7 +413,11 @@ static bool run_method(struct mls_op_call *call, const struct mls_op_env *env, c
     conv16.low = low;
     conv16.high = high;
     conv16.epilogue = left;
-    call->kernel = mls_conv16_pointwise(&conv->space) ? dot16->name_pointwise : dot16->name_conv;
+    bool pointwise = mls_conv16_pointwise(&conv->space);
+    if (method == MLS_CONV_BYTES)
+        call->kernel = pointwise ? dot8->name_pointwise : dot8->name_conv;
+    else
+        call->kernel = pointwise ? dot16->name_pointwise : dot16->name_conv;
     return mls_conv16_run(env->kernels, env->pool, &conv16, scratch);
 }
 
@@ -505,12 +425,12 @@ static enum mls_status run_conv(struct mls_op_call *call, struct mls_op_env *env
 {
     if (!mls_type_elems(&mls_op_out(call, 0)->type))
         return MLS_OK;
-    if (!call->packed && mls_op_in(call, P_WEIGHT)->type.dtype == MLS_UINT8)
+    if (!call->packed && mls_op_in(call, MLS_CONV_P_WEIGHT)->type.dtype == MLS_UINT8)
         return mls_op_fail(call, env->error, MLS_ERR_OP_UNSUPPORTED, "a weight that depends on input shapes");
     struct conv conv = conv_of(call);
     bool fp16 = mls_op_out(call, 0)->type.dtype == MLS_FP16;
-    const float *bias = mls_conv_bias(call, env, P_BIAS, call->scratch);
-    void *scratch = (uint8_t *)call->scratch + mls_conv_bias_bytes(call, P_BIAS);
+    const float *bias = mls_conv_bias(call, env, MLS_CONV_P_BIAS, call->scratch);
+    void *scratch = (uint8_t *)call->scratch + mls_conv_bias_bytes(call, MLS_CONV_P_BIAS);
     if (conv.depthwise) {
         run_depthwise(call, env, &conv, bias, scratch);
         return MLS_OK;
@@ -540,27 +460,27 @@ static enum mls_status run_conv(struct mls_op_call *call, struct mls_op_env *env
 /* Two for each term, one for each bias. */
 static uint64_t flops_conv(const struct mls_op_call *call)
 {
-    const struct mls_type *weight = &mls_op_in(call, P_WEIGHT)->type;
+    const struct mls_type *weight = &mls_op_in(call, MLS_CONV_P_WEIGHT)->type;
     uint64_t terms = (uint64_t)weight->dims[1];
     for (unsigned i = 2; i < weight->rank; i++)
         terms *= (uint64_t)weight->dims[i];
-    return mls_flops_elementwise(call) * (2 * terms + (mls_op_given(call, P_BIAS) ? 1 : 0));
+    return mls_flops_elementwise(call) * (2 * terms + (mls_op_given(call, MLS_CONV_P_BIAS) ? 1 : 0));
 }
 
 #define OPTIONAL_CONST (MLS_PARAM_CONST | MLS_PARAM_OPTIONAL)
 #define CONV_PARAMS(weight_types, weight_domain, weight_flags, bias_flags)                                  \
-    [P_X] = {"x", MLS_T_FLOAT, 0, 'T'}, [P_WEIGHT] = {"weight", weight_types, weight_flags, weight_domain}, \
-    [P_BIAS] = {"bias", weight_types, MLS_PARAM_OPTIONAL | (bias_flags), weight_domain},                    \
-    [P_STRIDES] = {"strides", MLS_T_I32, OPTIONAL_CONST, 0},                                                \
-    [P_PAD_TYPE] = {"pad_type", MLS_T_TEXT, OPTIONAL_CONST, 0},                                             \
-    [P_PAD] = {"pad", MLS_T_I32, OPTIONAL_CONST, 0},                                                        \
-    [P_DILATIONS] = {"dilations", MLS_T_I32, OPTIONAL_CONST, 0},                                            \
-    [P_GROUPS] = {"groups", MLS_T_I32, OPTIONAL_CONST, 0}
+    [MLS_CONV_P_X] = {"x", MLS_T_FLOAT, 0, 'T'}, [MLS_CONV_P_WEIGHT] = {"weight", weight_types, weight_flags, weight_domain}, \
+    [MLS_CONV_P_BIAS] = {"bias", weight_types, MLS_PARAM_OPTIONAL | (bias_flags), weight_domain},                    \
+    [MLS_CONV_P_STRIDES] = {"strides", MLS_T_I32, OPTIONAL_CONST, 0},                                                \
+    [MLS_CONV_P_PAD_TYPE] = {"pad_type", MLS_T_TEXT, OPTIONAL_CONST, 0},                                             \
+    [MLS_CONV_P_PAD] = {"pad", MLS_T_I32, OPTIONAL_CONST, 0},                                                        \
+    [MLS_CONV_P_DILATIONS] = {"dilations", MLS_T_I32, OPTIONAL_CONST, 0},                                            \
+    [MLS_CONV_P_GROUPS] = {"groups", MLS_T_I32, OPTIONAL_CONST, 0}
 #define CONV_ROW(opset, weight_domain, bias_flags)                                               \
     {                                                                                            \
         .name = "conv", .since = opset, .flags = MLS_OP_EPILOGUE,                                \
         .params = {CONV_PARAMS(MLS_T_FLOAT, weight_domain, MLS_PARAM_CODED, bias_flags)},        \
-        .infer = infer_conv, .flops = flops_conv, .scratch_bytes = scratch_conv,                 \
+        .infer = mls_conv_infer, .flops = flops_conv, .scratch_bytes = scratch_conv,                 \
         .pack = pack_conv, .pack_kind = pack_kind_conv, .run = run_conv                          \
     }
 
@@ -571,14 +491,24 @@ static const struct mls_op_row rows[] = {
      .since = 5,
      .flags = MLS_OP_EPILOGUE,
      .params = {CONV_PARAMS(MLS_DTYPE_BIT(MLS_UINT8), 'U', MLS_PARAM_CONST, MLS_PARAM_CONST),
-                [P_QUANTIZATION_TYPE] = {"quantization_type", MLS_T_TEXT, MLS_PARAM_CONST, 0},
-                [P_NBITS] = {"nbits", MLS_T_I32, OPTIONAL_CONST, 0},
-                [P_QUANT_SCALE] = {"quant_scale", MLS_T_FLOAT, MLS_PARAM_CONST, 'T'},
-                [P_QUANT_BIAS] = {"quant_bias", MLS_T_FLOAT, MLS_PARAM_CONST, 'T'}},
-     .infer = infer_conv_quantized,
+                [MLS_CONV_P_QUANTIZATION_TYPE] = {"quantization_type", MLS_T_TEXT, MLS_PARAM_CONST, 0},
+                [MLS_CONV_P_NBITS] = {"nbits", MLS_T_I32, OPTIONAL_CONST, 0},
+                [MLS_CONV_P_QUANT_SCALE] = {"quant_scale", MLS_T_FLOAT, MLS_PARAM_CONST, 'T'},
+                [MLS_CONV_P_QUANT_BIAS] = {"quant_bias", MLS_T_FLOAT, MLS_PARAM_CONST, 'T'}},
+     .infer = mls_conv_infer_quantized,
      .flops = flops_conv,
      .scratch_bytes = scratch_conv,
      .pack = pack_conv_quantized,
+     .run = run_conv},
+    {.name = "pass_conv_bytes",
+     .since = 5,
+     .flags = MLS_OP_EPILOGUE,
+     .params = {CONV_PARAMS(MLS_DTYPE_BIT(MLS_FP16), 'T', MLS_PARAM_CONST | MLS_PARAM_CODED, MLS_PARAM_CONST),
+                MLS_BYTES_PARAM_ROWS(MLS_CONV_P_BYTES)},
+     .infer = mls_conv_infer_bytes,
+     .flops = flops_conv,
+     .scratch_bytes = scratch_conv,
+     .pack = pack_conv_bytes,
      .run = run_conv},
 };
 

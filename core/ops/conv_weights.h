@@ -10,7 +10,8 @@
 enum mls_conv_method {
     MLS_CONV_PRODUCT,  /* of fp32 */
     MLS_CONV_INTEGERS, /* of 16-bit integers (conv16.h) */
-    MLS_CONV_WINOGRAD  /* of fp32, after transforms (winograd.h) */
+    MLS_CONV_WINOGRAD, /* of fp32, after transforms (winograd.h) */
+    MLS_CONV_BYTES     /* of 8-bit integers (conv16.h), where the program quantizes to them */
 };
 
 struct mls_product_packed;
@@ -20,6 +21,8 @@ struct mls_conv_weights {
     struct mls_gemm_operand operand; /* panels of all groups, of MLS_CONV_PRODUCT */
     enum mls_conv_method method;
     const struct mls_dot16_matrix *matrices; /* of each group */
+    const struct mls_dot8_matrix *bytes;     /* the same */
+    struct mls_dot8_rounding rounding;       /* of their input */
     const float *floats;                     /* of Winograd */
     float *bias;                             /* of the other methods, [groups][rows rounded up] */
     const struct mls_product_packed *product; /* of a pointwise one whose weights stay as they are stored; or NULL */
@@ -62,3 +65,9 @@ enum mls_status mls_conv_pack_method(const struct mls_op_call *call, struct mls_
                                      const struct mls_tensor *bias, size_t groups,
                                      enum mls_conv_method method, const struct mls_window_space *space,
                                      struct mls_conv_weights **ret_packed, size_t *ret_bytes);
+
+/* mls_conv_pack_bytes: what MLS_CONV_BYTES needs (conv_bytes.c). */
+enum mls_status mls_conv_pack_bytes(const struct mls_op_call *call, struct mls_op_env *env, struct mls_arena *arena,
+                                    const struct mls_coded *coded, const struct mls_tensor *bias, size_t groups,
+                                    const struct mls_window_space *space, const struct mls_dot8_rounding *rounding,
+                                    const void **ret_packed, size_t *ret_bytes);

@@ -1,15 +1,16 @@
 /* linear.c: x times a constant matrix. */
+#include "ops/linear.h"
+
 #include "kernels/convert/convert.h"
 #include "ops/coded.h"
 #include "ops/product_coded.h"
 
-enum { L_X, L_WEIGHT, L_BIAS };
 
-static enum mls_status infer_linear(const struct mls_op_call *call, struct mls_error *reterr)
+enum mls_status mls_linear_infer(const struct mls_op_call *call, struct mls_error *reterr)
 {
-    const struct mls_type *weight = &mls_op_in(call, L_WEIGHT)->type;
-    const struct mls_tensor *bias = mls_op_in(call, L_BIAS);
-    struct mls_type type = mls_op_in(call, L_X)->type;
+    const struct mls_type *weight = &mls_op_in(call, MLS_LINEAR_WEIGHT)->type;
+    const struct mls_tensor *bias = mls_op_in(call, MLS_LINEAR_BIAS);
+    struct mls_type type = mls_op_in(call, MLS_LINEAR_X)->type;
     if (weight->rank != 2)
         return mls_op_fail(call, reterr, MLS_ERR_OP_SHAPE, "the weight has rank %u; it must be 2",
                            weight->rank);
@@ -32,13 +33,13 @@ static enum mls_status infer_linear(const struct mls_op_call *call, struct mls_e
 
 static struct mls_gemm linear_gemm(const struct mls_op_call *call)
 {
-    const struct mls_tensor *weight = mls_op_in(call, L_WEIGHT), *y = mls_op_out(call, 0);
+    const struct mls_tensor *weight = mls_op_in(call, MLS_LINEAR_WEIGHT), *y = mls_op_out(call, 0);
     const struct mls_product_packed *packed = call->packed;
     size_t n = (size_t)weight->type.dims[0], k = (size_t)weight->type.dims[1];
     struct mls_gemm gemm = {.m = 1,
                             .n = n,
                             .k = k,
-                            .a = mls_product_operand(mls_op_in(call, L_X), k, 1),
+                            .a = mls_product_operand(mls_op_in(call, MLS_LINEAR_X), k, 1),
                             .b = mls_product_operand(weight, 1, k),
                             .c = y->data,
                             .c_dtype = y->type.dtype,
@@ -60,7 +61,7 @@ static enum mls_dtype sum_dtype(const struct mls_op_call *call)
 /* Of the bias in the type of the sums, if it has another. */
 static size_t linear_bias_bytes(const struct mls_op_call *call)
 {
-    const struct mls_tensor *bias = mls_op_in(call, L_BIAS);
+    const struct mls_tensor *bias = mls_op_in(call, MLS_LINEAR_BIAS);
     return bias && bias->type.dtype != sum_dtype(call)
                ? ((size_t)bias->type.dims[0] * sizeof(float) + 63) / 64 * 64
                : 0;
@@ -69,7 +70,7 @@ static size_t linear_bias_bytes(const struct mls_op_call *call)
 static uint32_t pack_kind_linear(const struct mls_op_call *call)
 {
     const struct mls_type *y = &mls_op_out(call, 0)->type;
-    int64_t n = mls_op_in(call, L_WEIGHT)->type.dims[0];
+    int64_t n = mls_op_in(call, MLS_LINEAR_WEIGHT)->type.dims[0];
     return mls_type_is_static(y) && n > 0 && mls_type_elems(y) <= MLS_PRODUCT_FEW_ROWS * n;
 }
 
@@ -85,7 +86,7 @@ static enum mls_status pack_dense(const struct mls_op_call *call, struct mls_op_
 static enum mls_status pack_linear(const struct mls_op_call *call, struct mls_op_env *env,
                                    struct mls_arena *arena, const void **ret_packed, size_t *ret_packed_bytes)
 {
-    const struct mls_tensor *weight = mls_op_in(call, L_WEIGHT);
+    const struct mls_tensor *weight = mls_op_in(call, MLS_LINEAR_WEIGHT);
     bool few = pack_kind_linear(call), floats = mls_product_is_float(&mls_op_out(call, 0)->type);
     struct mls_coded values;
     const struct mls_coded *coded = weight->coded;
@@ -106,7 +107,7 @@ static struct mls_matvec linear_matvec(const struct mls_op_call *call, const str
 {
     return (struct mls_matvec){.m = gemm->m,
                                .x = gemm->a.data,
-                               .x_dtype = mls_op_in(call, L_X)->type.dtype,
+                               .x_dtype = mls_op_in(call, MLS_LINEAR_X)->type.dtype,
                                .exact = packed->exact,
                                .weights = packed->panels,
                                .y = gemm->c,
@@ -131,7 +132,7 @@ static size_t scratch_linear(const struct mls_op_call *call, const struct mls_op
 
 static enum mls_status run_linear(struct mls_op_call *call, struct mls_op_env *env)
 {
-    const struct mls_tensor *bias = mls_op_in(call, L_BIAS);
+    const struct mls_tensor *bias = mls_op_in(call, MLS_LINEAR_BIAS);
     struct mls_gemm gemm = linear_gemm(call);
     if (!mls_type_elems(&mls_op_out(call, 0)->type))
         return MLS_OK;
@@ -162,19 +163,19 @@ static enum mls_status run_linear(struct mls_op_call *call, struct mls_op_env *e
     return mls_product_run(call, env, &gemm, scratch);
 }
 
-static uint64_t flops_linear(const struct mls_op_call *call)
+uint64_t mls_linear_flops(const struct mls_op_call *call)
 {
-    uint64_t k = (uint64_t)mls_op_in(call, L_WEIGHT)->type.dims[1];
-    return mls_flops_elementwise(call) * (2 * k + (mls_op_given(call, L_BIAS) ? 1 : 0));
+    uint64_t k = (uint64_t)mls_op_in(call, MLS_LINEAR_WEIGHT)->type.dims[1];
+    return mls_flops_elementwise(call) * (2 * k + (mls_op_given(call, MLS_LINEAR_BIAS) ? 1 : 0));
 }
 
 #define LINEAR_ROW(opset, weight_domain)                                                                     \
     {                                                                                                        \
         .name = "linear", .since = opset, .flags = MLS_OP_EPILOGUE,                                          \
-        .params = {[L_X] = {"x", MLS_T_PRODUCT, 0, 'T'},                                                     \
-                   [L_WEIGHT] = {"weight", MLS_T_PRODUCT, MLS_PARAM_CONST | MLS_PARAM_CODED, weight_domain}, \
-                   [L_BIAS] = {"bias", MLS_T_PRODUCT, MLS_PARAM_CONST | MLS_PARAM_OPTIONAL, weight_domain}}, \
-        .infer = infer_linear, .flops = flops_linear, .scratch_bytes = scratch_linear, .pack = pack_linear,  \
+        .params = {[MLS_LINEAR_X] = {"x", MLS_T_PRODUCT, 0, 'T'},                                                     \
+                   [MLS_LINEAR_WEIGHT] = {"weight", MLS_T_PRODUCT, MLS_PARAM_CONST | MLS_PARAM_CODED, weight_domain}, \
+                   [MLS_LINEAR_BIAS] = {"bias", MLS_T_PRODUCT, MLS_PARAM_CONST | MLS_PARAM_OPTIONAL, weight_domain}}, \
+        .infer = mls_linear_infer, .flops = mls_linear_flops, .scratch_bytes = scratch_linear, .pack = pack_linear,  \
         .pack_kind = pack_kind_linear, .run = run_linear                                                     \
     }
 

@@ -28,4 +28,4 @@ extern const struct pass_row pass_table[PASS_COUNT];
 /* pass_run_all: every pass over a piece that is not in `off` (bits by number); adds to touched[PASS_COUNT]. */
 void pass_run_all(struct piece *piece, uint64_t off, uint32_t *touched);
 
-pass_run pass_casts, pass_moves, pass_attention, pass_activations, pass_scales, pass_pads, pass_elementwise;
+pass_run pass_casts, pass_moves, pass_attention, pass_activations, pass_scales, pass_pads, pass_bytes, pass_elementwise;

@@ -553,10 +553,87 @@ def pass_places():
           np.concatenate([np.sin(np.exp(x[:, 3:])), np.exp(x[:, :3])], 1), x + np.sin(x).sum(1, keepdims=True)])
 
 
+def rounded(x, scale, zero, dtype):
+    """quantize, and the numbers that its result stands for, as integers."""
+    limits = np.iinfo(dtype)
+    quantized = np.clip(np.rint(x.astype(np.float32) / np.float32(scale)) + zero, limits.min, limits.max)
+    return quantized.astype(np.int64) - zero
+
+
+def convolved(x, w, stride, pad, dilation, groups):
+    """[1, C, H, W] and [O, C / groups, KH, KW] of integers."""
+    x = np.pad(x, ((0, 0), (0, 0), (pad, pad), (pad, pad)))
+    outputs, channels, high, wide = w.shape
+    rows = (x.shape[2] - (high - 1) * dilation - 1) // stride + 1
+    cols = (x.shape[3] - (wide - 1) * dilation - 1) // stride + 1
+    y = np.zeros((1, outputs, rows, cols), np.int64)
+    for o in range(outputs):
+        group = o // (outputs // groups)
+        for i in range(high):
+            for j in range(wide):
+                part = x[0, group * channels:(group + 1) * channels, i * dilation:i * dilation + rows * stride:stride,
+                         j * dilation:j * dilation + cols * stride:stride]
+                y[0, o] += np.tensordot(w[o, :, i, j], part, 1)
+    return y
+
+
+def pass_bytes():
+    """Products of quantized inputs and weights: signed and unsigned, with and without zero points, 4 and 8 bits, conv (stride,
+    dilation, groups, a residual and a clamp after it), linear and matmul either way. And those that are none: one channel a
+    group, scales by block, and scales of quantize and dequantize that differ."""
+    r, half = rng(33), np.float16
+    x, z = (r.standard_normal((1, 20, 9, 11)) * 2).astype(half), (r.standard_normal((2, 5, 70)) * 3).astype(half)
+    sx, sz = half(0.03), half(0.05)
+    w3, w1 = r.integers(-127, 128, (21, 20, 3, 3), np.int8), r.integers(0, 256, (12, 5, 2, 2), np.uint8)
+    wl, wm = r.integers(-8, 8, (37, 70)), r.integers(-128, 128, (70, 50), np.int8)
+    wd, wb = r.integers(-127, 128, (20, 1, 3, 3), np.int8), r.integers(-128, 128, (9, 70), np.int8)
+    s3, s1, sl, sm, sd = ((r.random(n) * 0.01 + 0.002).astype(half) for n in (21, 12, 37, 50, 20))
+    sb, bias = (r.random((9, 2)) * 0.01).astype(half), r.standard_normal(21).astype(half)
+    z1, zl = r.integers(90, 160, 12, np.uint8), r.integers(-3, 4, 37)
+    int4 = types.np_int4_dtype
+
+    @mb.program(input_specs=[mb.TensorSpec(v.shape, dtype=types.fp16) for v in (x, z)], opset_version=ct.target.iOS18)
+    def program(x, z):
+        def bytes_of(v, scale, zero=None, dtype="int8", other=None):
+            q = mb.quantize(input=v, scale=scale, zero_point=zero, output_dtype=dtype)
+            return mb.dequantize(input=q, scale=other or scale, zero_point=zero)
+
+        def weights(data, scale, offset=None):
+            return mb.constexpr_blockwise_shift_scale(data=data, scale=scale, offset=offset)
+
+        strided = mb.conv(x=bytes_of(x, sx), weight=weights(w3, s3.reshape(21, 1, 1, 1)), bias=bias, strides=(2, 2),
+                          pad_type="custom", pad=(1, 1, 1, 1), name="strided")
+        affine = mb.constexpr_affine_dequantize(quantized_data=w1, zero_point=z1, scale=s1, axis=0)
+        grouped = mb.conv(x=bytes_of(x, sx, np.uint8(120), "uint8"), weight=affine, groups=4, dilations=(2, 2), name="grouped")
+        part = mb.slice_by_size(x=x, begin=(0, 0, 0, 0), size=(1, 12, 7, 9))
+        clamped = mb.relu(x=mb.add(x=grouped, y=part), name="clamped")
+        signed = bytes_of(z, sz, np.int8(-20))
+        linear = mb.linear(x=signed, weight=weights(wl.astype(int4), sl.reshape(37, 1), zl.astype(int4).reshape(37, 1)), name="linear")
+        product = mb.matmul(x=signed, y=weights(wm, sm.reshape(1, 50)), name="product")
+        turned = mb.matmul(x=bytes_of(z, sz), y=weights(np.ascontiguousarray(wm.T), sm.reshape(50, 1)), transpose_y=True, name="turned")
+        apart = mb.conv(x=bytes_of(x, sx), weight=weights(wd, sd.reshape(20, 1, 1, 1)), groups=20, name="apart")
+        blocks = mb.linear(x=bytes_of(z, sz), weight=weights(wb, sb), name="blocks")
+        differ = mb.linear(x=bytes_of(z, sz, other=half(2 * sz)), weight=weights(wl.astype(int4), sl.reshape(37, 1)), name="differ")
+        return strided, clamped, linear, product, turned, apart, blocks, differ
+
+    f = np.float64
+    def column(v):
+        return v.astype(f).reshape(1, -1, 1, 1)
+    xs, zs = rounded(x, sx, 0, np.int8), rounded(z, sz, 0, np.int8)
+    shifted, wide = rounded(z, sz, -20, np.int8), rounded(x, sx, 120, np.uint8)
+    strided = convolved(xs, w3.astype(int), 2, 1, 1, 1) * column(s3) * f(sx) + column(bias)
+    grouped = convolved(wide, w1.astype(int) - z1.astype(int).reshape(12, 1, 1, 1), 1, 0, 2, 4) * column(s1) * f(sx)
+    clamped = np.maximum(grouped.astype(half).astype(f) + x[:, :12, :7, :9].astype(f), 0)
+    outputs = [strided, clamped, (shifted @ (wl - zl[:, None]).T) * sl.astype(f) * f(sz), (shifted @ wm.astype(int)) * sm.astype(f) * f(sz),
+               (zs @ wm.astype(int)) * sm.astype(f) * f(sz), convolved(xs, wd.astype(int), 1, 0, 1, 20) * column(sd) * f(sx),
+               zs @ (wb * np.repeat(sb.astype(f), 35, 1)).T * f(sz), (zs @ wl.T) * sl.astype(f) * f(sz) * 2]
+    save("pass_bytes", program, {"x": x, "z": z}, [y.astype(half) for y in outputs], target=ct.target.iOS18, snr_db=55)
+
+
 def main():
     for make in (loop_counts, loop_swaps, loop_grows, loop_nested, branches, data_dependent, lists, shared_memory, folded,
                  rounding, flexible, states, states_shapes, random, fusion, fusion_loop,
-                 pass_attention, pass_activations, pass_scales, pass_exact, pass_places):
+                 pass_attention, pass_activations, pass_scales, pass_exact, pass_places, pass_bytes):
         try:
             make()
             print(make.__name__)

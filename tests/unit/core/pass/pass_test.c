@@ -26,6 +26,7 @@ static const struct pass_case cases[] = {
     {"casts", "pass_exact", 1, (double)INFINITY},
     {"moves", "pass_exact", 6, (double)INFINITY},
     {"pads", "pass_exact", 1, (double)INFINITY},
+    {"bytes", "pass_bytes", 13, 55},
     {"places", "pass_places", 10, (double)INFINITY},
     {"elementwise", "fusion", 6, (double)INFINITY},
     {"elementwise", "fusion_fp16", 6, (double)INFINITY},
@@ -156,6 +157,9 @@ static int cover(void **state)
     (void)state;
     op_coverage_add(mls_op_find("pass_attention", MLS_OPSET_MAX));
     op_coverage_add(mls_op_find("pass_hard_swish", MLS_OPSET_MAX));
+    op_coverage_add(mls_op_find("pass_conv_bytes", MLS_OPSET_MAX));
+    op_coverage_add(mls_op_find("pass_linear_bytes", MLS_OPSET_MAX));
+    op_coverage_add(mls_op_find("pass_matmul_bytes", MLS_OPSET_MAX));
     return 0;
 }
 
