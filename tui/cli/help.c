@@ -41,8 +41,8 @@ static void help_on_all(struct console *console)
                  row->operand ? row->operand : "");
         console_printf(console, "  %-26s %s\n", left, row->help);
     }
-    console_printf(console, "\nMODEL is a .mlpackage folder, a .mlmodel file, a flat RTFD of a package, or a "
-                            "sealed file of one.\n"
+    console_printf(console, "\nMODEL is an .mlpackage or .mlmodelc folder, an .mlmodel or MIL text file, a zip or flat RTFD of one,\n"
+                            "or one of these sealed. The screen also opens a recording, or a folder of models.\n"
                             "mlscope help COMMAND lists the options of a command. For all of them:\n\n");
     print_options(console, for_all, VERB_COUNT);
     console_printf(
