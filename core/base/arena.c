@@ -10,6 +10,9 @@
 
 enum { CHUNK_BYTES = 64 * 1024, ALIGN_MAX = 4096 };
 
+/* From here on pages come from the system and go back to it: the allocator would keep what was freed, and clear it by hand. */
+enum { MAPPED_BYTES = 256 * 1024 };
+
 /* Of memory in large pages: address space is taken in these steps, memory only as it is touched. */
 enum { LARGE_PAGE_BYTES = 2 << 20, LARGE_CHUNK_BYTES = 16 * LARGE_PAGE_BYTES, LARGE_ALIGN = 64 };
 
@@ -18,7 +21,7 @@ struct chunk {
     size_t size_bytes;
     size_t used_bytes;
     unsigned char *data;
-    bool large; /* in large pages */
+    bool mapped; /* pages of its own */
 };
 
 struct mls_arena {
@@ -50,17 +53,18 @@ struct mls_arena *mls_arena_create_beside(const struct mls_arena *other)
     return other->secret ? mls_arena_create_secret(0) : mls_arena_create(0);
 }
 
-/* Zeroed memory of a chunk. calloc gives large blocks as fresh zero pages, so that untouched memory costs
- * nothing. */
-static unsigned char *take_pages(const struct mls_arena *arena, size_t size_bytes)
+/* Zeroed memory of a chunk; of pages that are not touched it costs nothing. */
+static unsigned char *take_pages(const struct mls_arena *arena, size_t size_bytes, bool mapped)
 {
-    if (!arena->secret)
+    if (!mapped)
         return calloc(1, size_bytes);
     void *pages = mmap(NULL, size_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (pages == MAP_FAILED)
         return NULL;
-    madvise(pages, size_bytes, MADV_DONTDUMP);
-    mlock2(pages, size_bytes, MLOCK_ONFAULT); /* as far as the limit allows */
+    if (arena->secret) {
+        madvise(pages, size_bytes, MADV_DONTDUMP);
+        mlock2(pages, size_bytes, MLOCK_ONFAULT); /* as far as the limit allows */
+    }
     return pages;
 }
 
@@ -87,7 +91,7 @@ static unsigned char *take_large_pages(const struct mls_arena *arena, size_t siz
 
 static void give_pages(const struct mls_arena *arena, struct chunk *chunk)
 {
-    if (!arena->secret && !chunk->large) {
+    if (!chunk->mapped) {
         free(chunk->data);
         return;
     }
@@ -121,7 +125,8 @@ static struct chunk *add_chunk(struct mls_arena *arena, size_t size_bytes)
     if (!chunk)
         return NULL;
     chunk->size_bytes = size_bytes;
-    chunk->data = take_pages(arena, size_bytes);
+    chunk->mapped = arena->secret || size_bytes >= MAPPED_BYTES;
+    chunk->data = take_pages(arena, size_bytes, chunk->mapped);
     if (!chunk->data) {
         free(chunk);
         return NULL;
@@ -172,7 +177,7 @@ static struct chunk *add_large_chunk(struct mls_arena *arena, size_t size_bytes)
         free(chunk);
         return NULL;
     }
-    *chunk = (struct chunk){.next = arena->large, .size_bytes = wanted, .large = true};
+    *chunk = (struct chunk){.next = arena->large, .size_bytes = wanted, .mapped = true};
     chunk->data = take_large_pages(arena, wanted);
     if (!chunk->data) {
         free(chunk);
