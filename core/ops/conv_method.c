@@ -65,12 +65,12 @@ static bool pack_bias(const struct mls_tensor *bias, const struct source *source
 
 static bool allocate_matrix(struct mls_arena *arena, struct mls_dot16_matrix *matrix)
 {
-    size_t rows = mls_dot16_rows(matrix->m), planes = 2 * matrix->cut.n_blocks * matrix->cut.n_pairs, elems;
-    if (!mls_mul_size(rows, 2 * mls_dot16_row_pairs(&matrix->cut), &elems))
+    size_t rows = mls_dot16_rows(matrix->m), planes = 2 * matrix->cut.n_blocks * matrix->cut.n_pairs, bytes;
+    if (!mls_mul_size(rows, 2 * mls_dot16_row_pairs(&matrix->cut) * sizeof(int16_t), &bytes))
         return false;
     matrix->plane_scales = mls_arena_array(arena, planes, sizeof(float), 64);
     matrix->row_scales = mls_arena_array(arena, rows, sizeof(float), 64);
-    matrix->panels = mls_arena_array(arena, elems, sizeof(int16_t), 64);
+    matrix->panels = mls_arena_alloc_large(arena, bytes);
     return matrix->plane_scales && matrix->row_scales && matrix->panels;
 }
 
@@ -146,8 +146,10 @@ static bool pack_matrices(struct mls_op_env *env, const struct mls_dot16_cut *cu
 static bool pack_floats(struct mls_op_env *env, struct pack_job *job, size_t *ret_bytes, bool *ret_good)
 {
     const struct source *source = job->source;
-    size_t rows = mls_dot16_rows(source->m), elems = rows * MLS_WINOGRAD_PRODUCTS * (source->k / 9);
-    job->floats = mls_arena_array(source->arena, elems, sizeof(float), 64);
+    size_t rows = mls_dot16_rows(source->m), bytes;
+    if (!mls_mul_size(rows * MLS_WINOGRAD_PRODUCTS, source->k / 9 * sizeof(float), &bytes))
+        return false;
+    job->floats = mls_arena_alloc_large(source->arena, bytes);
     if (!job->floats)
         return false;
     *ret_good = true;
@@ -155,7 +157,7 @@ static bool pack_floats(struct mls_op_env *env, struct pack_job *job, size_t *re
         *ret_good = *ret_good && fabsf(source->weights[i]) <= WEIGHT_MAX;
     if (*ret_good)
         mls_pool_for(env->pool, rows / MLS_WINOGRAD_ROWS, floats_task, job);
-    *ret_bytes = elems * sizeof(float);
+    *ret_bytes = bytes;
     return true;
 }
 

@@ -57,7 +57,7 @@ enum mls_status mls_conv_pack(const struct mls_op_call *call, struct mls_op_env 
     size_t elems = mls_gemm_packed_elems(kernels, MLS_GEMM_A, m, k), bytes;
     struct mls_conv_weights *packed = MLS_NEW(arena, struct mls_conv_weights);
     uint8_t *panels =
-        mls_mul_size(elems * elem_bytes, groups, &bytes) ? mls_arena_alloc(arena, bytes, 64) : NULL;
+        mls_mul_size(elems * elem_bytes, groups, &bytes) ? mls_arena_alloc_large(arena, bytes) : NULL;
     if (!packed || !panels)
         return mls_op_fail(call, env->error, MLS_ERR_MEMORY, "no memory for its packed weights");
     for (size_t g = 0; g < groups; g++)

@@ -218,7 +218,7 @@ static enum mls_status pack_weight(const struct mls_op_call *call, struct mls_op
 {
     size_t elems = mls_gemm_packed_elems(env->kernels->gemm, MLS_GEMM_B, n, k);
     size_t panel_bytes = elems * (operand->dtype == MLS_FP16 ? 2 : 4);
-    void *panels = mls_arena_alloc(arena, panel_bytes, 64);
+    void *panels = mls_arena_alloc_large(arena, panel_bytes);
     if (!panels)
         return mls_op_fail(call, env->error, MLS_ERR_MEMORY, "no memory for its packed weights");
     mls_gemm_pack(env->kernels->gemm, env->pool, MLS_GEMM_B, operand, 0, n, k, panels);
