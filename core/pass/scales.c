@@ -211,9 +211,10 @@ static bool try_fold(struct piece *piece, struct piece_node *node, unsigned para
 {
     struct piece_node *source = piece_sole_source(piece, piece_arg(node, param));
     bool linear = piece_is(source, "linear"), conv = piece_is(source, "conv") || piece_is(source, "conv_transpose");
+    if ((!linear && !conv) || node->call.n_outputs != 1)
+        return false;
     const struct mls_type *type = piece_type(piece, node->outputs[0]);
-    if ((!linear && !conv) || node->call.n_outputs != 1 || type->rank < 2 ||
-        !mls_type_equal(type, piece_type(piece, source->outputs[0])))
+    if (type->rank < 2 || !mls_type_equal(type, piece_type(piece, source->outputs[0])))
         return false;
     struct affine affine = {.dim = linear ? type->rank - 1u : 1, .shape_free = true};
     affine.n = (size_t)type->dims[affine.dim];
