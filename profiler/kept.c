@@ -11,12 +11,18 @@ bool kept_create(struct kept *kept, size_t n_latest)
     return kept->n_latest == n_latest;
 }
 
+static void slot_free(struct kept_slot *slot)
+{
+    free(slot->events);
+    free(slot->threads);
+}
+
 void kept_free(struct kept *kept)
 {
     for (size_t i = 0; i < kept->n_latest; i++)
-        free(kept->latest[i].events);
+        slot_free(&kept->latest[i]);
+    slot_free(&kept->slowest);
     free(kept->latest);
-    free(kept->slowest.events);
     *kept = (struct kept){0};
 }
 
@@ -24,6 +30,30 @@ void kept_clear(struct kept *kept)
 {
     kept->slowest.prediction.n_events = 0;
     kept->n_added = 0;
+}
+
+static bool fill_threads(struct kept_slot *slot, const struct mls_clock *clock, const struct mls_recorder *recorder,
+                         const struct ring_prediction *prediction)
+{
+    size_t n = prediction->end_thread_event - prediction->first_thread_event;
+    if (n > slot->threads_capacity) {
+        struct mls_kept_thread *grown = realloc(slot->threads, n * sizeof *grown);
+        if (!grown)
+            return false;
+        slot->threads = grown;
+        slot->threads_capacity = n;
+    }
+    for (size_t i = 0; i < n; i++) {
+        const struct mls_thread_event *event = ring_thread_event(recorder, prediction->first_thread_event + i);
+        const struct mls_thread_part *part = &event->part;
+        slot->threads[i] = (struct mls_kept_thread){
+            .step = part->step,
+            .thread = event->thread,
+            .begin_ns = mls_clock_span_ns(clock, part->begin_ticks - prediction->time.begin_ticks),
+            .ns = mls_clock_span_ns(clock, part->end_ticks - part->begin_ticks)};
+    }
+    slot->prediction.n_threads = n;
+    return true;
 }
 
 static bool fill(struct kept_slot *slot, const struct mls_clock *clock, const struct mls_recorder *recorder,
@@ -46,7 +76,7 @@ static bool fill(struct kept_slot *slot, const struct mls_clock *clock, const st
     }
     slot->prediction = (struct mls_kept_prediction){
         .recorder = index, .number = prediction->number, .ns = ns, .n_events = n};
-    return true;
+    return fill_threads(slot, clock, recorder, prediction);
 }
 
 bool kept_add(struct kept *kept, const struct mls_clock *clock, const struct mls_recorder *recorder,
@@ -71,6 +101,7 @@ static struct mls_kept_prediction shown(const struct kept_slot *slot)
 {
     struct mls_kept_prediction prediction = slot->prediction;
     prediction.events = slot->events;
+    prediction.threads = slot->threads;
     return prediction;
 }
 

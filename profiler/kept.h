@@ -8,7 +8,9 @@
 struct kept_slot {
     struct mls_kept_event *events;
     size_t capacity;
-    struct mls_kept_prediction prediction; /* `events` unused; n_events 0: empty */
+    struct mls_kept_thread *threads;
+    size_t threads_capacity;
+    struct mls_kept_prediction prediction; /* `events` and `threads` unused; n_events 0: empty */
 };
 
 struct kept {

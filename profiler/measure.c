@@ -138,6 +138,8 @@ static enum mls_status prepare(struct mls_loader *loader, struct worker *workers
         if (!workers[i].recorder)
             return mls_fail(reterr, MLS_ERR_MEMORY, "cannot prepare the measurement: out of memory");
         mls_recorder_set_counters(workers[i].recorder, options->counters);
+        if (options->watch_threads && !mls_recorder_watch_threads(workers[i].recorder, true))
+            return mls_fail(reterr, MLS_ERR_MEMORY, "cannot prepare the measurement: out of memory");
         workers[i].run = mls_loader_result(loader)->run;
         if (!i)
             continue;

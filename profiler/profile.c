@@ -64,6 +64,9 @@ struct mls_profile {
     uint32_t n_recorders;
     struct mls_trace_event *trace;
     size_t n_trace;
+    struct mls_trace_thread *trace_threads;
+    size_t n_trace_threads;
+    size_t trace_threads_capacity;
     struct mls_trace_prediction *trace_predictions;
     size_t n_trace_predictions;
     size_t trace_predictions_capacity;
@@ -150,6 +153,7 @@ void mls_profile_free(struct mls_profile *profile)
     free(profile->nested_ticks);
     free(profile->scratch);
     free(profile->trace);
+    free(profile->trace_threads);
     free(profile->trace_predictions);
     free(profile->spans);
     kept_free(&profile->kept);
@@ -234,6 +238,32 @@ static bool fold_prediction(struct mls_profile *profile, const struct ring_predi
     return true;
 }
 
+static bool keep_trace_threads(struct mls_profile *profile, const struct mls_recorder *recorder,
+                               const struct ring_prediction *prediction)
+{
+    size_t n = prediction->end_thread_event - prediction->first_thread_event;
+    if (n > profile->options.max_trace_events - profile->n_trace_threads)
+        return true; /* the events of the steps say what was dropped */
+    if (profile->n_trace_threads + n > profile->trace_threads_capacity) {
+        size_t capacity = (profile->n_trace_threads + n) * 2;
+        struct mls_trace_thread *grown = realloc(profile->trace_threads, capacity * sizeof *grown);
+        if (!grown)
+            return false;
+        profile->trace_threads = grown;
+        profile->trace_threads_capacity = capacity;
+    }
+    for (size_t i = prediction->first_thread_event; i != prediction->end_thread_event; i++) {
+        const struct mls_thread_event *event = ring_thread_event(recorder, i);
+        profile->trace_threads[profile->n_trace_threads++] =
+            (struct mls_trace_thread){.prediction = prediction->number,
+                                      .step = event->part.step,
+                                      .thread = event->thread,
+                                      .begin_ns = mls_clock_to_ns(profile->clock, event->part.begin_ticks),
+                                      .end_ns = mls_clock_to_ns(profile->clock, event->part.end_ticks)};
+    }
+    return true;
+}
+
 static bool keep_trace(struct mls_profile *profile, const struct mls_recorder *recorder, uint32_t index,
                        const struct ring_prediction *prediction)
 {
@@ -269,7 +299,7 @@ static bool keep_trace(struct mls_profile *profile, const struct mls_recorder *r
                                      .begin_ns = mls_clock_to_ns(profile->clock, event->begin_ticks),
                                      .end_ns = mls_clock_to_ns(profile->clock, event->end_ticks)};
     }
-    return true;
+    return keep_trace_threads(profile, recorder, prediction);
 }
 
 static bool find_recorder(struct mls_profile *profile, const struct mls_recorder *recorder,
@@ -415,6 +445,7 @@ void mls_profile_reset(struct mls_profile *profile)
     profile->warmup = 0;
     profile->dropped = 0;
     profile->n_trace = 0;
+    profile->n_trace_threads = 0;
     profile->n_trace_predictions = 0;
     kept_clear(&profile->kept);
 }
@@ -520,6 +551,12 @@ const uint64_t *mls_profile_samples(const struct mls_profile *profile, size_t *r
     return profile->predictions.samples;
 }
 
+const uint64_t *mls_profile_step_samples(const struct mls_profile *profile, size_t index, size_t *ret_n)
+{
+    *ret_n = profile->steps[index].series.n_samples;
+    return profile->steps[index].series.samples;
+}
+
 size_t mls_profile_recent(const struct mls_profile *profile, uint64_t *ret_ns, size_t max)
 {
     uint64_t kept = profile->n_recent < RECENT ? profile->n_recent : RECENT;
@@ -543,6 +580,12 @@ const struct mls_trace_event *mls_profile_trace(const struct mls_profile *profil
 {
     *ret_n = profile->n_trace;
     return profile->trace;
+}
+
+const struct mls_trace_thread *mls_profile_trace_threads(const struct mls_profile *profile, size_t *ret_n)
+{
+    *ret_n = profile->n_trace_threads;
+    return profile->trace_threads;
 }
 
 const struct mls_trace_prediction *mls_profile_trace_predictions(const struct mls_profile *profile,

@@ -12,6 +12,7 @@ enum {
     CACHE_LINE_BYTES = 64,
     EVENTS_DEFAULT = 1 << 16,
     EVENTS_MAX = 1 << 22, /* 96 MiB: a ring grows no further for one prediction of many steps */
+    THREAD_EVENTS = 1 << 16, /* a power of two */
     PREDICTIONS = 1 << 14
 };
 
@@ -33,6 +34,10 @@ struct mls_recorder {
     bool counting;                 /* in this prediction */
     uint32_t thread;               /* visible to the other thread with the first prediction */
     struct ring_prediction *predictions;
+    struct mls_thread_event *threads; /* of this prediction: those of the ring while somebody watches, or NULL */
+    size_t threads_written;
+    size_t threads_limit;
+    bool threads_skipped; /* some of this prediction found no room */
 
     /* written by the predicting thread, read by the other */
     alignas(CACHE_LINE_BYTES) atomic_size_t published;
@@ -41,6 +46,9 @@ struct mls_recorder {
     /* written by the other thread, read by the predicting one */
     alignas(CACHE_LINE_BYTES) atomic_size_t taken;
     atomic_size_t events_taken;
+    atomic_size_t threads_taken;
+    _Atomic(struct mls_thread_event *) threads_watched; /* where to write, or NULL */
+    struct mls_thread_event *threads_ring;              /* made when it is first wanted */
 };
 
 struct mls_recorder *mls_recorder_create(size_t n_events)
@@ -71,6 +79,7 @@ void mls_recorder_free(struct mls_recorder *recorder)
         return;
     free(recorder->events);
     free(recorder->predictions);
+    free(recorder->threads_ring);
     free(recorder);
 }
 
@@ -88,6 +97,16 @@ static void record_step(void *user, uint32_t step, uint64_t begin_ticks, uint64_
         .prediction = recorder->number, .step = step, .begin_ticks = begin_ticks, .end_ticks = end_ticks};
 }
 
+/* After the last step: all that one thread did. */
+static void record_thread(void *user, uint32_t thread, const struct mls_thread_part *parts, size_t n)
+{
+    struct mls_recorder *recorder = user;
+    recorder->threads_skipped = recorder->threads_skipped || n > recorder->threads_limit - recorder->threads_written;
+    for (size_t i = 0; i < n && !recorder->threads_skipped; i++)
+        recorder->threads[recorder->threads_written++ % THREAD_EVENTS] =
+            (struct mls_thread_event){.thread = thread, .part = parts[i]};
+}
+
 /* A ring that is too small for one whole prediction is exchanged while it is empty: nobody looks into it
  * then. */
 static void grow(struct mls_recorder *recorder)
@@ -103,7 +122,8 @@ static void grow(struct mls_recorder *recorder)
     recorder->n_events = size;
 }
 
-static void publish(struct mls_recorder *recorder, size_t begin, bool timed, const struct mls_run_time *time)
+static void publish(struct mls_recorder *recorder, size_t begin, size_t begin_threads, bool timed,
+                    const struct mls_run_time *time)
 {
     size_t n = recorder->written - begin + recorder->skipped;
     if (n > recorder->largest)
@@ -115,6 +135,8 @@ static void publish(struct mls_recorder *recorder, size_t begin, bool timed, con
         recorder->written = begin;
         atomic_fetch_add_explicit(&recorder->lost, n, memory_order_relaxed);
     }
+    if (!room || !complete || recorder->threads_skipped)
+        recorder->threads_written = begin_threads;
     if (!room)
         return;
     recorder->predictions[position % PREDICTIONS] = (struct ring_prediction){.number = recorder->number,
@@ -122,6 +144,9 @@ static void publish(struct mls_recorder *recorder, size_t begin, bool timed, con
                                                                              .complete = complete,
                                                                              .first_event = begin,
                                                                              .end_event = recorder->written,
+                                                                             .first_thread_event = begin_threads,
+                                                                             .end_thread_event =
+                                                                                 recorder->threads_written,
                                                                              .time = *time};
     atomic_store_explicit(&recorder->published, position + 1, memory_order_release);
 }
@@ -134,20 +159,26 @@ enum mls_status mls_recorder_predict(struct mls_recorder *recorder, struct mls_r
         grow(recorder);
     if (!recorder->thread)
         recorder->thread = (uint32_t)gettid();
-    size_t begin = recorder->written;
+    size_t begin = recorder->written, begin_threads = recorder->threads_written;
+    recorder->threads = atomic_load_explicit(&recorder->threads_watched, memory_order_acquire);
+    recorder->threads_limit =
+        atomic_load_explicit(&recorder->threads_taken, memory_order_acquire) + THREAD_EVENTS;
+    recorder->threads_skipped = false;
     recorder->limit = taken + recorder->n_events;
     recorder->skipped = 0;
     recorder->counting = recorder->counters && timed;
     if (recorder->counting)
         mls_counters_begin(recorder->counters);
-    const struct mls_observer observer = {.user = recorder, .step = record_step};
+    const struct mls_observer observer = {
+        .user = recorder, .step = record_step, .thread = recorder->threads ? record_thread : NULL};
     struct mls_run_time time;
     enum mls_status status = mls_run_predict(run, &observer, &time, reterr);
     if (status) {
         recorder->written = begin;
+        recorder->threads_written = begin_threads;
         return status;
     }
-    publish(recorder, begin, timed, &time);
+    publish(recorder, begin, begin_threads, timed, &time);
     recorder->number++;
     if (ret_time)
         *ret_time = time;
@@ -157,6 +188,14 @@ enum mls_status mls_recorder_predict(struct mls_recorder *recorder, struct mls_r
 void mls_recorder_set_counters(struct mls_recorder *recorder, struct mls_counters *counters)
 {
     recorder->counters = counters;
+}
+
+bool mls_recorder_watch_threads(struct mls_recorder *recorder, bool on)
+{
+    if (on && !recorder->threads_ring)
+        recorder->threads_ring = calloc(THREAD_EVENTS, sizeof *recorder->threads_ring);
+    atomic_store_explicit(&recorder->threads_watched, on ? recorder->threads_ring : NULL, memory_order_release);
+    return !on || recorder->threads_ring;
 }
 
 uint32_t mls_recorder_thread(const struct mls_recorder *recorder)
@@ -189,10 +228,17 @@ const struct mls_event *ring_event(const struct mls_recorder *recorder, size_t i
     return &recorder->events[index & (recorder->n_events - 1)];
 }
 
+const struct mls_thread_event *ring_thread_event(const struct mls_recorder *recorder, size_t index)
+{
+    return &recorder->threads_ring[index % THREAD_EVENTS];
+}
+
 void ring_release(struct mls_recorder *recorder)
 {
     size_t taken = atomic_load_explicit(&recorder->taken, memory_order_relaxed);
     size_t events_taken = recorder->predictions[taken % PREDICTIONS].end_event;
+    size_t threads_taken = recorder->predictions[taken % PREDICTIONS].end_thread_event;
+    atomic_store_explicit(&recorder->threads_taken, threads_taken, memory_order_release);
     atomic_store_explicit(&recorder->events_taken, events_taken, memory_order_release);
     atomic_store_explicit(&recorder->taken, taken + 1, memory_order_release);
 }

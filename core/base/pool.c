@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "core/clock.h"
+
 #if defined(__x86_64__)
 #include <immintrin.h>
 #define CPU_RELAX() _mm_pause()
@@ -48,6 +50,11 @@ struct mls_pool {
     mls_task *task;
     void *context;
     struct share *shares; /* one a thread */
+    struct mls_pool_log *logs; /* where the job is noted, or NULL */
+    uint32_t step;             /* that it belongs to, when it is */
+
+    atomic_uintptr_t watcher;     /* the thread whose jobs are noted, as pthread_self gives it; 0: none */
+    struct mls_pool_watch *watch; /* the watcher's */
 
     _Alignas(64) atomic_uint finished;    /* of those who joined */
     _Alignas(64) _Atomic(uint64_t) state; /* generation, closed, number joined: see below */
@@ -69,16 +76,36 @@ static uint32_t generation_of(uint64_t state)
     return (uint32_t)(state >> 32);
 }
 
-static void work(struct mls_pool *pool, uint32_t thread)
+static bool work_off(struct mls_pool *pool, uint32_t thread)
 {
+    bool any = false;
     for (uint32_t i = 0; i < pool->threads; i++) {
         struct share *share = &pool->shares[(thread + i) % pool->threads];
         while (atomic_load_explicit(&share->next, memory_order_relaxed) < share->end) {
             size_t index = atomic_fetch_add_explicit(&share->next, 1, memory_order_relaxed);
-            if (index < share->end)
-                pool->task(pool->context, index, thread);
+            if (index >= share->end)
+                continue;
+            pool->task(pool->context, index, thread);
+            any = true;
         }
     }
+    return any;
+}
+
+static void work(struct mls_pool *pool, uint32_t thread)
+{
+    if (!pool->logs) {
+        work_off(pool, thread);
+        return;
+    }
+    struct mls_pool_log *log = &pool->logs[thread];
+    uint64_t begin = mls_clock_ticks();
+    if (!work_off(pool, thread))
+        return;
+    if (log->n < log->room)
+        log->parts[log->n] =
+            (struct mls_thread_part){.step = pool->step, .begin_ticks = begin, .end_ticks = mls_clock_ticks()};
+    log->n++;
 }
 
 static void share_out(struct mls_pool *pool, size_t n_tasks)
@@ -175,6 +202,27 @@ static void wait_for_joined(struct mls_pool *pool, unsigned joined)
     pthread_mutex_unlock(&pool->mutex);
 }
 
+/* Where the jobs of the calling thread are noted, or NULL. */
+static struct mls_pool_watch *watch_of_caller(const struct mls_pool *pool)
+{
+    uintptr_t watcher = atomic_load_explicit(&pool->watcher, memory_order_relaxed);
+    return watcher && watcher == (uintptr_t)pthread_self() ? pool->watch : NULL;
+}
+
+bool mls_pool_watch(struct mls_pool *pool, struct mls_pool_watch *watch)
+{
+    uintptr_t nobody = 0;
+    if (!pool || !atomic_compare_exchange_strong(&pool->watcher, &nobody, (uintptr_t)pthread_self()))
+        return false;
+    pool->watch = watch;
+    return true;
+}
+
+void mls_pool_unwatch(struct mls_pool *pool)
+{
+    atomic_store(&pool->watcher, 0);
+}
+
 void mls_pool_for(struct mls_pool *pool, size_t n_tasks, mls_task *task, void *context)
 {
     bool alone = !pool || pool->threads == 1 || n_tasks <= 1;
@@ -186,6 +234,9 @@ void mls_pool_for(struct mls_pool *pool, size_t n_tasks, mls_task *task, void *c
     pool->task = task;
     pool->context = context;
     share_out(pool, n_tasks);
+    const struct mls_pool_watch *watch = watch_of_caller(pool);
+    pool->logs = watch ? watch->logs : NULL;
+    pool->step = watch ? watch->step : 0;
     atomic_store_explicit(&pool->finished, 0, memory_order_relaxed);
     uint64_t closed = atomic_load_explicit(&pool->state, memory_order_relaxed);
     publish(pool, ((closed & ~(GENERATION_ONE - 1)) + GENERATION_ONE));

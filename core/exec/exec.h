@@ -56,6 +56,8 @@ struct mls_run {
 
     /* of the prediction in progress, on the predicting thread */
     const struct mls_observer *observer;
+    struct mls_pool_watch *watch; /* made when an observer first asks for threads; or NULL */
+    bool watches;
     uint64_t ops_ticks;
     uint64_t hooks_ticks;
 };

@@ -301,6 +301,43 @@ static enum mls_status run_step(struct mls_run *run, uint32_t index)
     return status;
 }
 
+/* What threads did is noted from here on, if the observer asks for it and no other run of the session has it already. */
+static void begin_watch(struct mls_run *run)
+{
+    struct mls_pool *pool = run->session->shared.pool;
+    uint32_t n = mls_pool_threads(pool);
+    run->watches = false;
+    if (!run->observer || !run->observer->thread || n < 2)
+        return;
+    if (!run->watch) {
+        struct mls_pool_watch *watch = MLS_NEW(run->tables, struct mls_pool_watch);
+        struct mls_pool_log *logs = MLS_NEW_ARRAY(run->tables, n, struct mls_pool_log);
+        for (uint32_t i = 0; logs && i < n; i++) {
+            logs[i].parts = MLS_NEW_ARRAY(run->tables, MLS_THREAD_PARTS_MAX, struct mls_thread_part);
+            logs[i].room = logs[i].parts ? MLS_THREAD_PARTS_MAX : 0;
+        }
+        if (!watch || !logs)
+            return;
+        watch->logs = logs;
+        run->watch = watch;
+    }
+    run->watches = mls_pool_watch(pool, run->watch);
+    for (uint32_t i = 0; i < n && run->watches; i++)
+        run->watch->logs[i].n = 0;
+}
+
+static void end_watch(struct mls_run *run, bool ok)
+{
+    struct mls_pool *pool = run->session->shared.pool;
+    if (!run->watches)
+        return;
+    mls_pool_unwatch(pool);
+    for (uint32_t i = 0; i < mls_pool_threads(pool); i++)
+        ok = ok && run->watch->logs[i].n <= run->watch->logs[i].room;
+    for (uint32_t i = 0; i < mls_pool_threads(pool) && ok; i++)
+        run->observer->thread(run->observer->user, i, run->watch->logs[i].parts, run->watch->logs[i].n);
+}
+
 enum mls_status run_steps(struct mls_run *run, uint32_t first, uint32_t end)
 {
     const struct mls_observer *observer = run->observer;
@@ -308,6 +345,8 @@ enum mls_status run_steps(struct mls_run *run, uint32_t first, uint32_t end)
         const struct plan_step *step = &run->plan->steps[i];
         bool control = step->row->flags & MLS_OP_CONTROL;
         uint64_t begin = observer ? mls_clock_ticks() : 0;
+        if (run->watches)
+            run->watch->step = i;
         enum mls_status status = control ? run_control(run, i) : run_step(run, i);
         if (status)
             return status;
@@ -351,6 +390,7 @@ static enum mls_status predict(struct mls_run *run, const struct mls_observer *o
 {
     uint64_t begin = mls_clock_ticks();
     run->observer = observer;
+    begin_watch(run);
     run->ops_ticks = 0;
     run->hooks_ticks = 0;
     run->random_state = mls_mix64(run->session->random_seed) + mls_mix64(run->n_predictions++ * MLS_MIX_STEP);
@@ -374,6 +414,7 @@ static enum mls_status predict(struct mls_run *run, const struct mls_observer *o
                                           .dispatch_ticks = last - first - ops - run->hooks_ticks,
                                           .other_ticks = first - begin + end - last};
     }
+    end_watch(run, !status);
     run->observer = NULL;
     return status;
 }

@@ -12,6 +12,7 @@ struct trace {
     const struct mls_document *document;
     const struct mls_writer *writer;
     bool any;
+    uint32_t first_compute; /* the number of compute thread 1; those that predict come before */
 };
 
 static bool write_string(const struct mls_writer *writer, const char *text)
@@ -61,11 +62,19 @@ static bool write_names(struct trace *trace)
     uint32_t n_threads = 1;
     for (size_t i = 0; i < n; i++)
         n_threads = predictions[i].recorder + 1 > n_threads ? predictions[i].recorder + 1 : n_threads;
+    trace->first_compute = n_threads + 1;
+    const struct mls_trace_thread *shares = mls_profile_trace_threads(trace->document->profile, &n);
+    uint32_t n_compute = 0;
+    for (size_t i = 0; i < n; i++)
+        n_compute = shares[i].thread > n_compute ? shares[i].thread : n_compute;
     bool ok = begin_event(trace, "M", "process_name", 0) &&
               mls_write(trace->writer, ",\"args\":{\"name\":\"mlscope\"}}");
     for (uint32_t i = 0; ok && i < n_threads; i++)
         ok = begin_event(trace, "M", "thread_name", i + 1) &&
              mls_writef(trace->writer, ",\"args\":{\"name\":\"prediction thread %u\"}}", i + 1);
+    for (uint32_t i = 1; ok && i <= n_compute; i++)
+        ok = begin_event(trace, "M", "thread_name", trace->first_compute + i - 1) &&
+             mls_writef(trace->writer, ",\"args\":{\"name\":\"compute thread %u\"}}", i);
     return ok;
 }
 
@@ -156,6 +165,25 @@ static bool write_operations(struct trace *trace)
     return ok;
 }
 
+/* What the other threads did of an operation; the predicting one's part is the operation itself. */
+static bool write_threads(struct trace *trace)
+{
+    size_t n;
+    const struct mls_trace_thread *shares = mls_profile_trace_threads(trace->document->profile, &n);
+    const struct mls_plan *plan = mls_profile_plan(trace->document->profile);
+    bool ok = true;
+    for (size_t i = 0; ok && i < n; i++) {
+        const struct mls_trace_thread *share = &shares[i];
+        if (!share->thread)
+            continue;
+        ok = write_slice(trace, "thread", mls_plan_step(plan, share->step)->name,
+                         trace->first_compute + share->thread - 1, since_load(trace, share->begin_ns),
+                         since_load(trace, share->end_ns)) &&
+             mls_writef(trace->writer, ",\"args\":{\"prediction\":%u}}", share->prediction);
+    }
+    return ok;
+}
+
 static bool write_other_data(const struct trace *trace)
 {
     const struct mls_document *document = trace->document;
@@ -172,6 +200,6 @@ bool export_trace(const struct mls_document *document, const struct mls_writer *
 {
     struct trace trace = {.document = document, .writer = writer};
     return mls_write(writer, "{\"displayTimeUnit\":\"ns\",\"traceEvents\":[") && write_names(&trace) &&
-           write_load(&trace) && write_predictions(&trace) && write_operations(&trace) &&
+           write_load(&trace) && write_predictions(&trace) && write_operations(&trace) && write_threads(&trace) &&
            mls_write(writer, "\n],\"otherData\":") && write_other_data(&trace) && mls_write(writer, "}\n");
 }

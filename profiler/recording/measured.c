@@ -2,7 +2,7 @@
 
 #include <stdio.h>
 
-enum { SERIES_NUMBERS = 12, RECENT_MAX = 1 << 16 };
+enum { SERIES_NUMBERS = 12, RECENT_MAX = 1 << 16, THREADS_MAX = 1 << 12 };
 
 static const size_t series_bytes = 2 + SERIES_NUMBERS * 8;
 
@@ -168,6 +168,54 @@ void take_kept(struct mls_cursor *cursor, const struct section_target *target)
     }
     target->record->kept = kept;
     target->record->n_kept = cursor->bad ? 0 : n;
+}
+
+/* Parallel to the kept predictions. */
+void put_threads(struct mls_bytes_out *out, const struct section_source *source)
+{
+    mls_put_u32(out, (uint32_t)source->record->n_kept);
+    for (size_t i = 0; i < source->record->n_kept; i++) {
+        const struct mls_kept_prediction *kept = &source->record->kept[i];
+        mls_put_u32(out, (uint32_t)kept->n_threads);
+        for (size_t k = 0; k < kept->n_threads; k++) {
+            mls_put_u32(out, kept->threads[k].step);
+            mls_put_u32(out, kept->threads[k].thread);
+            mls_put_u64(out, kept->threads[k].begin_ns);
+            mls_put_u64(out, kept->threads[k].ns);
+        }
+    }
+}
+
+static void take_shares(struct mls_cursor *cursor, const struct section_target *target,
+                        struct mls_kept_prediction *kept)
+{
+    uint32_t n = mls_take_count(cursor, 24);
+    struct mls_kept_thread *threads = mls_take_array(cursor, target->arena, n, sizeof *threads);
+    for (uint32_t i = 0; i < n && !cursor->bad; i++) {
+        struct mls_kept_thread *thread = &threads[i];
+        thread->step = mls_cursor_u32(cursor);
+        thread->thread = mls_cursor_u32(cursor);
+        thread->begin_ns = mls_cursor_u64(cursor);
+        thread->ns = mls_cursor_u64(cursor);
+        cursor->bad = cursor->bad || thread->step >= target->record->n_steps || thread->thread >= THREADS_MAX ||
+                      thread->ns > UINT64_MAX - thread->begin_ns;
+    }
+    kept->threads = threads;
+    kept->n_threads = cursor->bad ? 0 : n;
+}
+
+void take_threads(struct mls_cursor *cursor, const struct section_target *target)
+{
+    struct mls_record *record = target->record;
+    uint32_t n = mls_take_count(cursor, 4);
+    cursor->bad = cursor->bad || n != record->n_kept;
+    struct mls_kept_prediction *kept = mls_take_array(cursor, target->arena, n, sizeof *kept);
+    for (uint32_t i = 0; i < n && !cursor->bad; i++) {
+        kept[i] = record->kept[i];
+        take_shares(cursor, target, &kept[i]);
+    }
+    if (!cursor->bad)
+        record->kept = kept;
 }
 
 void put_history(struct mls_bytes_out *out, const struct section_source *source)

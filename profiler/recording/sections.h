@@ -46,6 +46,7 @@ void put_name(struct mls_bytes_out *out, const struct section_source *source, co
     X("STAT", true, statistics)   \
     X("RCNT", true, recent)       \
     X("KEPT", true, kept)         \
+    X("THRD", true, threads)      \
     X("HIST", true, history)      \
     X("LOGL", true, log)
 

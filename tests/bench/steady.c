@@ -4,6 +4,7 @@
  *
  *     steady folder MODEL SEALED KEYFILE [ROUNDS]   a package against the same package sealed
  *     steady hooks MODEL [ROUNDS]                   observed by the profiler's recorder against not observed
+ *     steady threads MODEL [ROUNDS]                 observed, and which thread did what recorded or not
  *
  * Prints the median latency of both and the ratio of the medians, with the quartiles of the ratio of
  * neighbours.
@@ -26,9 +27,9 @@ struct side {
     double *ms;
 };
 
-static struct mls_loader *load(const char *path, const struct mls_key *key)
+static struct mls_loader *load(const char *path, const struct mls_key *key, uint32_t threads)
 {
-    struct mls_loader_options options = {.path = path, .key = key, .threads = 1};
+    struct mls_loader_options options = {.path = path, .key = key, .threads = threads};
     struct mls_loader *loader = mls_loader_create(&options);
     struct mls_error error;
     if (!loader || mls_loader_run(loader, &error)) {
@@ -87,7 +88,7 @@ static int compare_folder(char **arguments, size_t rounds)
     struct mls_key *key = NULL;
     if (mls_key_from_file(arguments[2], &key, NULL))
         return 1;
-    struct mls_loader *plain = load(arguments[0], NULL), *sealed = load(arguments[1], key);
+    struct mls_loader *plain = load(arguments[0], NULL, 1), *sealed = load(arguments[1], key, 1);
     struct side a = {.run = mls_loader_result(plain)->run}, b = {.run = mls_loader_result(sealed)->run};
     alternate(&a, &b, "folder", "sealed", rounds);
     mls_loader_free(sealed);
@@ -98,7 +99,7 @@ static int compare_folder(char **arguments, size_t rounds)
 
 static int compare_hooks(char **arguments, size_t rounds)
 {
-    struct mls_loader *loader = load(arguments[0], NULL);
+    struct mls_loader *loader = load(arguments[0], NULL, 1);
     const struct mls_loaded *loaded = mls_loader_result(loader);
     struct side a = {.run = loaded->run}, b = {.run = loaded->run, .recorder = mls_recorder_create(0)};
     struct mls_profile_options options = {.live = true};
@@ -112,13 +113,37 @@ static int compare_hooks(char **arguments, size_t rounds)
     return 0;
 }
 
+static int compare_threads(char **arguments, size_t rounds)
+{
+    struct mls_loader *loader = load(arguments[0], NULL, 0);
+    const struct mls_loaded *loaded = mls_loader_result(loader);
+    struct side sides[2];
+    struct mls_profile_options options = {.live = true};
+    for (size_t i = 0; i < 2; i++) {
+        sides[i] = (struct side){.run = loaded->run, .recorder = mls_recorder_create(0)};
+        if (!sides[i].recorder || !mls_recorder_watch_threads(sides[i].recorder, i) ||
+            mls_profile_create(loaded->plan, &options, &sides[i].profile, NULL))
+            return 1;
+    }
+    printf("%zu steps, %u threads; ", mls_plan_step_count(loaded->plan), mls_session_threads(loaded->session));
+    alternate(&sides[0], &sides[1], "observed", "with threads", rounds);
+    for (size_t i = 0; i < 2; i++) {
+        mls_profile_free(sides[i].profile);
+        mls_recorder_free(sides[i].recorder);
+    }
+    mls_loader_free(loader);
+    return 0;
+}
+
 int main(int argc, char **argv)
 {
     if (argc >= 5 && !strcmp(argv[1], "folder"))
         return compare_folder(argv + 2, argc > 5 ? strtoul(argv[5], NULL, 10) : ROUNDS);
     if (argc >= 3 && !strcmp(argv[1], "hooks"))
         return compare_hooks(argv + 2, argc > 3 ? strtoul(argv[3], NULL, 10) : ROUNDS);
+    if (argc >= 3 && !strcmp(argv[1], "threads"))
+        return compare_threads(argv + 2, argc > 3 ? strtoul(argv[3], NULL, 10) : ROUNDS);
     fprintf(stderr,
-            "usage: steady folder MODEL SEALED KEYFILE [ROUNDS]\n       steady hooks MODEL [ROUNDS]\n");
+            "usage: steady folder MODEL SEALED KEYFILE [ROUNDS]\n       steady hooks|threads MODEL [ROUNDS]\n");
     return 2;
 }

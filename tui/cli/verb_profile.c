@@ -156,6 +156,7 @@ static enum mls_status measure(struct work *work, struct mls_error *reterr)
     work->loaded_memory = mls_memory_read(NULL, NULL);
     work->measure.counters = work->counters;
     work->measure.ret_growth = &work->growth;
+    work->measure.watch_threads = arguments_has(work->arguments, OPTION_TRACE);
     if (work->counters && !mls_counters_reserve(work->counters, mls_plan_step_count(loaded->plan)))
         return mls_fail(reterr, MLS_ERR_MEMORY, "cannot count: out of memory");
     interrupt_watch(NULL, loaded->run);

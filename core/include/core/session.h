@@ -12,6 +12,7 @@
 #include "core/cpu.h"
 #include "core/model.h"
 #include "core/progress.h"
+#include "core/thread_part.h"
 
 enum mls_precision {
     MLS_PRECISION_DECLARED, /* round at operation boundaries as the program's types say */
@@ -157,17 +158,23 @@ struct mls_memory mls_plan_memory(const struct mls_plan *plan);
 
 /* ---- Runs ------------------------------------------------------------------------------------------------------- */
 
+enum { MLS_THREAD_PARTS_MAX = 1 << 14 }; /* of one prediction and thread */
+
 /*
  * Watches a run. `step` is called on the predicting thread after each step with its begin and end in clock ticks
  * (mls_clock_ticks); it must not block, allocate or call into the run. NULL members are not called. A control step is
  * reported after the steps that it ran, and its span includes theirs.
  * `values` is called just before `step`, with the values that the step made, while they are there: it may read them until
  * it returns, and what it takes counts as the step's time. Values inside a fused step do not exist: see no_fusion.
+ * `thread` is called after the last step, once for each thread, with what it did, in order, of the steps that several shared;
+ * thread 0 is the one that predicts. Not when that was more than MLS_THREAD_PARTS_MAX, and while several predictions of a
+ * session run at once, for one of them only.
  */
 struct mls_observer {
     void *user;
     void (*step)(void *user, uint32_t step, uint64_t begin_ticks, uint64_t end_ticks);
     void (*values)(void *user, uint32_t step, struct mls_tensor *const *outputs, uint32_t n_outputs);
+    void (*thread)(void *user, uint32_t thread, const struct mls_thread_part *parts, size_t n);
 };
 
 /* Where the wall time of one prediction went, in ticks; wall = ops + dispatch + hooks + other, exactly. */

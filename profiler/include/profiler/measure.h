@@ -21,6 +21,7 @@ struct mls_measure_options {
     double delay_ms;      /* pause after each prediction */
     double rate_hz;       /* predictions begin at this rate, or at once when late; 0: as fast as they can */
     uint32_t concurrency; /* runs that predict at the same time; 0 and 1: one */
+    bool watch_threads;            /* record which thread did what, for traces */
     struct mls_counters *counters; /* read for each step, or NULL; with one prediction at a time only */
     const atomic_bool *stop;       /* set from elsewhere: ends the loop with CANCELLED; or NULL */
     struct mls_growth *ret_growth; /* filled when one predicts at a time; or NULL */

@@ -126,6 +126,9 @@ uint64_t mls_profile_lost(const struct mls_profile *profile);
  * none). Borrowed. */
 const uint64_t *mls_profile_samples(const struct mls_profile *profile, size_t *ret_n);
 
+/* mls_profile_step_samples: the same of one step's own time, in order of its executions. */
+const uint64_t *mls_profile_step_samples(const struct mls_profile *profile, size_t index, size_t *ret_n);
+
 /* mls_profile_recent: the latest durations of predictions, oldest first, at most `max` (and 1,024); returns
  * how many. */
 size_t mls_profile_recent(const struct mls_profile *profile, uint64_t *ret_ns, size_t max);
@@ -151,6 +154,18 @@ struct mls_trace_event {
     uint64_t end_ns;
 };
 
+/* What one thread did of an execution in the trace that several threads shared. */
+struct mls_trace_thread {
+    uint32_t prediction;
+    uint32_t step;
+    uint32_t thread; /* 0: the one that predicts */
+    uint64_t begin_ns;
+    uint64_t end_ns;
+};
+
+/* mls_profile_trace_threads: as far as they were recorded (mls_recorder_watch_threads); borrowed until the next collect. */
+const struct mls_trace_thread *mls_profile_trace_threads(const struct mls_profile *profile, size_t *ret_n);
+
 /* mls_profile_trace: what was kept for a trace; borrowed until the next collect. */
 const struct mls_trace_event *mls_profile_trace(const struct mls_profile *profile, size_t *ret_n);
 const struct mls_trace_prediction *mls_profile_trace_predictions(const struct mls_profile *profile,
@@ -165,12 +180,22 @@ struct mls_kept_event {
     uint64_t ns;
 };
 
+/* What one thread did of an execution that several shared, from the begin of the prediction; a step may have several. */
+struct mls_kept_thread {
+    uint32_t step;
+    uint32_t thread; /* 0: the one that predicts */
+    uint64_t begin_ns;
+    uint64_t ns;
+};
+
 struct mls_kept_prediction {
     uint32_t recorder;
     uint64_t number;
     uint64_t ns;
     const struct mls_kept_event *events; /* in order of their ends */
     size_t n_events;
+    const struct mls_kept_thread *threads; /* as far as they were recorded: by thread, in order of time */
+    size_t n_threads;
 };
 
 /*

@@ -9,11 +9,12 @@
 #include "core/clock.h"
 #include "core/session.h"
 
-enum { FAKE_STEPS = 4, FAKE_SCRIPT_MAX = 4096 };
+enum { FAKE_STEPS = 4, FAKE_SCRIPT_MAX = 4096, FAKE_THREADS = 2 };
 
 struct fake_event {
     uint32_t step;
     uint64_t begin, end; /* ticks after the begin of the prediction */
+    uint32_t n_threads;  /* that shared it, each for a shorter time; 0: one did it alone */
 };
 
 struct mls_run {
@@ -90,9 +91,23 @@ struct mls_memory mls_plan_memory(const struct mls_plan *plan)
 enum mls_status mls_run_predict(struct mls_run *run, const struct mls_observer *observer,
                                 struct mls_run_time *ret_time, struct mls_error *reterr)
 {
-    for (size_t i = 0; i < run->n_script; i++)
-        observer->step(observer->user, run->script[i].step, run->now + run->script[i].begin,
-                       run->now + run->script[i].end);
+    for (size_t i = 0; i < run->n_script; i++) {
+        const struct fake_event *event = &run->script[i];
+        uint64_t begin = run->now + event->begin, end = run->now + event->end;
+        observer->step(observer->user, event->step, begin, end);
+    }
+    for (uint32_t thread = 0; observer->thread && thread < FAKE_THREADS; thread++) {
+        struct mls_thread_part parts[FAKE_SCRIPT_MAX];
+        size_t n = 0;
+        for (size_t i = 0; i < run->n_script; i++)
+            if (thread < run->script[i].n_threads)
+                parts[n++] = (struct mls_thread_part){
+                    .step = run->script[i].step,
+                    .begin_ticks = run->now + run->script[i].begin,
+                    .end_ticks = run->now + run->script[i].begin +
+                                 (run->script[i].end - run->script[i].begin) / (thread + 1)};
+        observer->thread(observer->user, thread, parts, n);
+    }
     if (run->fails)
         return mls_fail(reterr, MLS_ERR_CANCELLED, "cancelled");
     *ret_time = run->time;

@@ -254,9 +254,61 @@ static void another_thread_sees_only_whole_predictions(void **state)
     end(&fixture);
 }
 
+/* Step 0 is done by two threads, by the second for half of the time. */
+static void threads_are_kept_while_somebody_watches(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    struct mls_kept_prediction kept[2];
+    size_t n;
+    begin(&fixture, 0, &(struct mls_profile_options){.keep_predictions = 1, .max_trace_events = 100});
+    write_prediction(&fixture.run);
+    fixture.run.script[0].n_threads = 2;
+    predict(&fixture, true);
+    assert_true(mls_profile_collect(fixture.profile, fixture.recorder));
+    assert_int_equal(mls_profile_kept(fixture.profile, kept, 2), 2);
+    assert_int_equal(kept[1].n_threads, 0);
+
+    assert_true(mls_recorder_watch_threads(fixture.recorder, true));
+    predict(&fixture, true);
+    assert_true(mls_recorder_watch_threads(fixture.recorder, false));
+    predict(&fixture, true);
+    assert_true(mls_profile_collect(fixture.profile, fixture.recorder));
+    const struct mls_trace_thread *threads = mls_profile_trace_threads(fixture.profile, &n);
+    assert_int_equal(n, 2);
+    assert_int_equal(threads[1].prediction, 1);
+    assert_int_equal(threads[1].thread, 1);
+    assert_int_equal(threads[1].step, 0);
+    assert_near(threads[1].end_ns - threads[1].begin_ns, 5000);
+    assert_int_equal(mls_profile_kept(fixture.profile, kept, 2), 2);
+    assert_int_equal(kept[1].n_threads, 0); /* the latest was not watched */
+    end(&fixture);
+}
+
+static void a_kept_prediction_has_its_threads(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    struct mls_kept_prediction kept[2];
+    begin(&fixture, 0, &(struct mls_profile_options){.keep_predictions = 1});
+    write_prediction(&fixture.run);
+    fixture.run.script[0].n_threads = 2;
+    assert_true(mls_recorder_watch_threads(fixture.recorder, true));
+    predict(&fixture, true);
+    assert_true(mls_profile_collect(fixture.profile, fixture.recorder));
+    assert_int_equal(mls_profile_kept(fixture.profile, kept, 2), 2);
+    assert_int_equal(kept[0].n_threads, 2);
+    assert_int_equal(kept[0].threads[1].thread, 1);
+    assert_near(kept[0].threads[1].begin_ns, 1000);
+    assert_near(kept[0].threads[1].ns, 5000);
+    end(&fixture);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(threads_are_kept_while_somebody_watches),
+        cmocka_unit_test(a_kept_prediction_has_its_threads),
         cmocka_unit_test(control_steps_keep_only_their_own_time),
         cmocka_unit_test(shares_add_up_to_one),
         cmocka_unit_test(wall_adds_up_to_the_mean_exactly),

@@ -27,8 +27,9 @@ static struct mls_record fake_record(void)
     static const double recent_ns[] = {10, 20, 30};
     static const struct mls_kept_event events[] = {{.step = 0, .begin_ns = 1, .ns = 2},
                                                    {.step = 3, .begin_ns = 4, .ns = 5}};
+    static const struct mls_kept_thread threads[] = {{.step = 0, .thread = 1, .begin_ns = 1, .ns = 2}};
     static const struct mls_kept_prediction kept[] = {
-        {.number = 7, .ns = 9, .events = events, .n_events = 2}};
+        {.number = 7, .ns = 9, .events = events, .n_events = 2, .threads = threads, .n_threads = 1}};
     static struct mls_history history;
     static struct mls_log log;
     history = (struct mls_history){.n_points = 0};
@@ -130,6 +131,9 @@ static void what_was_written_reads_back(void **state)
     assert_int_equal(record->wall.other_ns, 4);
     assert_int_equal(record->n_recent, 3);
     assert_int_equal(record->kept[0].events[1].step, 3);
+    assert_int_equal(record->kept[0].n_threads, 1);
+    assert_int_equal(record->kept[0].threads[0].thread, 1);
+    assert_int_equal(record->kept[0].threads[0].ns, 2);
     assert_int_equal(record->history->points[0].runs, 3);
     assert_string_equal(record->log->lines[0].text, "secret threads=2");
     struct mls_cursor other = mls_recording_section(recording, "OTHR");
