@@ -3,6 +3,7 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "compare/rounds.h"
 #include "profiler/match.h"
 
 /*
@@ -39,6 +40,20 @@ static struct mls_change time_change(const char *name, uint64_t a_ns, uint64_t b
     return change(name, (double)a_ns, (double)b_ns, noise > CLOCK_NS ? noise : CLOCK_NS);
 }
 
+/* Rounds tell more than two medians: what both share is no noise. */
+static void compare_rounds(const uint64_t *a_ns, size_t n_a, const uint64_t *b_ns, size_t n_b, struct mls_change *time,
+                           double *difference_ns)
+{
+    double error_ns;
+    if (n_a != n_b || !rounds_difference(a_ns, b_ns, n_a, difference_ns, &error_ns))
+        return;
+    double noise = ERRORS_THAT_MATTER * error_ns;
+    double least = RATIO_THAT_MATTERS * (time->a < time->b ? time->a : time->b);
+    noise = noise > least ? noise : least;
+    time->noise = noise > CLOCK_NS ? noise : CLOCK_NS;
+    time->significant = fabs(*difference_ns) > time->noise;
+}
+
 /* Zero means not known, so that a recording that lacks a figure shows no difference. */
 static struct mls_change exact_change(const char *name, uint64_t a, uint64_t b)
 {
@@ -52,7 +67,14 @@ static size_t compare_totals(const struct mls_side *a, const struct mls_side *b,
     double error_a_ns = median_error_ns(a->p50_ns, a->p90_ns, a->runs);
     double error_b_ns = median_error_ns(b->p50_ns, b->p90_ns, b->runs);
     size_t n = 0;
-    totals[n++] = time_change("p50_ns", a->p50_ns, b->p50_ns, error_a_ns, error_b_ns);
+    totals[n] = time_change("p50_ns", a->p50_ns, b->p50_ns, error_a_ns, error_b_ns);
+    if (a->rounds && b->rounds) {
+        size_t n_a, n_b;
+        double difference_ns;
+        const uint64_t *a_ns = mls_profile_samples(a->rounds, &n_a), *b_ns = mls_profile_samples(b->rounds, &n_b);
+        compare_rounds(a_ns, n_a, b_ns, n_b, &totals[n], &difference_ns);
+    }
+    n++;
     /* tails and loads are single events: known to some tens of percent at best */
     double tail_ns = (double)(a->p99_ns < b->p99_ns ? a->p99_ns : b->p99_ns) / 4;
     totals[n++] = change("p99_ns", (double)a->p99_ns, (double)b->p99_ns, tail_ns);
@@ -85,10 +107,26 @@ static struct mls_change op_time(const struct mls_side_op *a, const struct mls_s
                        median_error_ns(b->p50_ns, b->p90_ns, b->runs));
 }
 
+static struct mls_op_change op_change(const struct mls_comparison *comparison, uint32_t a, uint32_t b)
+{
+    const struct mls_side_op *of_a = a == MLS_NO_INDEX ? NULL : &comparison->a->ops[a];
+    const struct mls_side_op *of_b = b == MLS_NO_INDEX ? NULL : &comparison->b->ops[b];
+    const struct mls_profile *rounds_a = comparison->a->rounds, *rounds_b = comparison->b->rounds;
+    struct mls_op_change change = {.a = a, .b = b, .time = op_time(of_a, of_b)};
+    change.difference_ns = (of_b ? change.time.b : 0) - (of_a ? change.time.a : 0);
+    if (of_a && of_b && rounds_a && rounds_b) {
+        size_t n_a, n_b;
+        const uint64_t *a_ns = mls_profile_step_samples(rounds_a, a, &n_a);
+        const uint64_t *b_ns = mls_profile_step_samples(rounds_b, b, &n_b);
+        compare_rounds(a_ns, n_a, b_ns, n_b, &change.time, &change.difference_ns);
+    }
+    return change;
+}
+
 /* What the difference does to the whole prediction, in ns. */
 static double effect_ns(const struct mls_op_change *op)
 {
-    return fabs((isnan(op->time.b) ? 0 : op->time.b) - (isnan(op->time.a) ? 0 : op->time.a));
+    return fabs(op->difference_ns);
 }
 
 static int compare_effects(const void *a, const void *b)
@@ -116,10 +154,7 @@ static void list_ops(struct mls_comparison *comparison, struct mls_op_change *op
     const struct mls_side *a = comparison->a, *b = comparison->b;
     for (size_t i = 0; i < a->n_ops; i++) {
         bool matched = b_of_a[i] != MLS_NO_INDEX;
-        ops[comparison->n_ops++] =
-            (struct mls_op_change){.a = (uint32_t)i,
-                                   .b = b_of_a[i],
-                                   .time = op_time(&a->ops[i], matched ? &b->ops[b_of_a[i]] : NULL)};
+        ops[comparison->n_ops++] = op_change(comparison, (uint32_t)i, b_of_a[i]);
         if (matched)
             used_b[b_of_a[i]] = true;
         comparison->n_matched += matched;
@@ -128,8 +163,7 @@ static void list_ops(struct mls_comparison *comparison, struct mls_op_change *op
     for (size_t i = 0; i < b->n_ops; i++) {
         if (used_b[i])
             continue;
-        ops[comparison->n_ops++] =
-            (struct mls_op_change){.a = MLS_NO_INDEX, .b = (uint32_t)i, .time = op_time(NULL, &b->ops[i])};
+        ops[comparison->n_ops++] = op_change(comparison, MLS_NO_INDEX, (uint32_t)i);
         comparison->n_only_b++;
     }
     qsort(ops, comparison->n_ops, sizeof *ops, compare_effects);

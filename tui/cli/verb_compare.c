@@ -130,6 +130,8 @@ static enum mls_status measure_parts(struct work *work, struct mls_error *reterr
         if (!a->recording && !b->recording)
             memory.peak_rss_bytes = 0; /* of the process, which holds both */
         status = mls_side_from_profile(part->opened.loaded, part->profile, &memory, &part->side, reterr);
+        if (!status && !a->recording && !b->recording)
+            part->side->rounds = part->profile;
     }
     return status;
 }

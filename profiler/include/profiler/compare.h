@@ -41,6 +41,9 @@ struct mls_side {
     size_t n_ops;
     struct json_t *document; /* owner of the texts of a stored profile, or NULL */
     char *texts;             /* owner of the texts of a record, or NULL */
+    /* What it was made from, borrowed, when its predictions were made in turns with those of the other side
+     * (mls_measure_pair): rounds are compared then. Else NULL. */
+    const struct mls_profile *rounds;
 };
 
 /* mls_side_from_profile: from a measurement. Borrows `loaded`; the caller frees. */
@@ -74,6 +77,7 @@ struct mls_change {
 struct mls_op_change {
     uint32_t a, b;          /* indices into the sides' ops, or MLS_NO_INDEX */
     struct mls_change time; /* p50_ns; NaN on the side that lacks it */
+    double difference_ns;   /* b - a; of rounds their median; where one side lacks it, the other's time */
 };
 
 struct mls_comparison {

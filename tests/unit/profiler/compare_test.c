@@ -4,6 +4,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "compare/rounds.h"
 #include "core/model.h"
 #include "profiler/compare.h"
 #include "profiler/match.h"
@@ -160,6 +161,50 @@ static void passes_with_little_memory_see_the_same_values(void **state)
     mls_loader_free(b);
 }
 
+enum { ROUNDS = 200 };
+
+/* A machine that becomes slower while it is measured, and does so for both. */
+static uint64_t drifting_ns(size_t round)
+{
+    return 100000 + 500 * round;
+}
+
+static void drift_that_both_sides_share_is_no_noise(void **state)
+{
+    (void)state;
+    uint64_t a_ns[ROUNDS], b_ns[ROUNDS];
+    double difference_ns, error_ns;
+    for (size_t i = 0; i < ROUNDS; i++) {
+        a_ns[i] = drifting_ns(i);
+        b_ns[i] = drifting_ns(i) + 300 + i % 7;
+    }
+    assert_true(rounds_difference(a_ns, b_ns, ROUNDS, &difference_ns, &error_ns));
+    assert_true(difference_ns > 299 && difference_ns < 308);
+    assert_true(error_ns < 5);
+}
+
+/* Half of the time one side alone is slower by ten times the difference: so many rounds, and still one disturbance. */
+static void a_long_disturbance_of_one_side_widens_the_error(void **state)
+{
+    (void)state;
+    uint64_t a_ns[ROUNDS], b_ns[ROUNDS];
+    double difference_ns, error_ns;
+    for (size_t i = 0; i < ROUNDS; i++) {
+        a_ns[i] = 100000;
+        b_ns[i] = 100000 + (i < ROUNDS / 2 ? 0 : 3000) + i % 5;
+    }
+    assert_true(rounds_difference(a_ns, b_ns, ROUNDS, &difference_ns, &error_ns));
+    assert_true(3 * error_ns > difference_ns);
+}
+
+static void a_few_rounds_say_nothing(void **state)
+{
+    (void)state;
+    const uint64_t ns[15] = {0};
+    double difference_ns, error_ns;
+    assert_false(rounds_difference(ns, ns, 15, &difference_ns, &error_ns));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -169,6 +214,9 @@ int main(void)
         cmocka_unit_test(strangers_are_not_matched),
         cmocka_unit_test(a_difference_must_be_larger_than_the_noise),
         cmocka_unit_test(operations_of_one_side_only_are_told),
+        cmocka_unit_test(drift_that_both_sides_share_is_no_noise),
+        cmocka_unit_test(a_long_disturbance_of_one_side_widens_the_error),
+        cmocka_unit_test(a_few_rounds_say_nothing),
         cmocka_unit_test(a_model_is_equal_to_itself),
         cmocka_unit_test(passes_with_little_memory_see_the_same_values),
     };
