@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "app/export.h"
 #include "app/config.h"
@@ -97,8 +98,36 @@ static bool record_redacted(struct mls_state *state, const char *argument)
     return ok;
 }
 
+/* "threads=1 precision=high": the settings with these changed; false with a message. */
+static bool compare_settings(struct mls_state *state, const char *argument)
+{
+    struct mls_settings now = state->settings;
+    struct mls_wishes wishes = state->wishes;
+    char words[MLS_PROMPT_BYTES], *rest = words;
+    bool ok = true;
+    snprintf(words, sizeof words, "%s", argument);
+    for (char *word; ok && (word = strtok_r(rest, " ", &rest)) != NULL;)
+        ok = mls_setting_set(state, word);
+    bool changes = state->wishes.restart;
+    wishes.others = state->settings;
+    state->settings = now;
+    state->wishes = wishes;
+    if (!ok)
+        return false;
+    if (!changes) {
+        mls_state_say(state, true, "cannot compare with %.160s: it runs like that already", argument);
+        return false;
+    }
+    state->wishes.duel = true;
+    snprintf(state->wishes.others_label, sizeof state->wishes.others_label, "%.190s", argument);
+    mls_state_go(state, MLS_VIEW_compare);
+    return true;
+}
+
 static bool compare(struct mls_state *state, const char *argument)
 {
+    if (strchr(argument, '=') && access(argument, F_OK) != 0)
+        return compare_settings(state, argument);
     if (strlen(argument) >= sizeof state->wishes.compare) {
         mls_state_say(state, true, "cannot compare: the path is too long");
         return false;

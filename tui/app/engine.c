@@ -6,8 +6,8 @@
 #include <time.h>
 
 #include "app/attributes.h"
+#include "app/load_options.h"
 #include "core/clock.h"
-#include "profiler/sweep.h"
 #include "term/signals.h"
 
 /* A tiny model makes a million events a second: the ring holds what comes between two looks. */
@@ -25,13 +25,12 @@ struct worker {
 struct mls_engine {
     struct mls_settings settings;
     struct mls_loader *loader;
-    char *path; /* of the loader's options, as are these */
-    struct mls_shape_argument *shapes;
-    struct mls_input_argument *inputs;
+    struct load_options load;
     struct worker workers[MLS_ENGINE_WORKERS_MAX];
     size_t n_workers;
     atomic_bool stop;
     atomic_bool stopped;
+    atomic_bool paused;
     _Atomic(enum mls_phase) phase;
     atomic_uint_fast64_t n_done;
     atomic_bool failed;         /* a prediction failed: whoever sets it writes the error */
@@ -43,10 +42,6 @@ struct mls_engine {
     bool examines;
     struct mls_roofline roofline;
     struct mls_memory_use loaded_memory; /* of the process, once the model was loaded */
-    struct mls_loader_options options;   /* of the loader */
-    struct mls_sweep_setting compress;   /* of the options */
-    struct mls_sweep_setting compressions[MLS_SETTINGS_NAMES];
-    struct mls_compress_rule rules[MLS_SETTINGS_NAMES];
     struct mls_survey *survey;         /* written before examined is SURVEYED */
     _Atomic(struct mls_twins *) twins; /* made before the thread that walks them, if there is any */
     struct mls_walk *walk;             /* written before examined is WALKED */
@@ -139,7 +134,7 @@ static void examine(struct mls_engine *engine, struct mls_run *run)
     atomic_store(&engine->examined, MLS_EXAMINED_SURVEYED);
     if (!mls_survey_is_suspect(engine->survey, run, loaded->interface))
         return;
-    struct mls_twins *twins = mls_twins_create(&engine->options, &engine->stop);
+    struct mls_twins *twins = mls_twins_create(&engine->load.options, &engine->stop);
     atomic_store(&engine->twins, twins);
     engine->examiner_started = twins && pthread_create(&engine->examiner, NULL, walk_twins, engine) == 0;
 }
@@ -156,6 +151,8 @@ static void predict_on(struct worker *worker)
                 atomic_load_explicit(&engine->n_done, memory_order_relaxed) >= EXAMINE_AFTER)
                 examine(engine, worker->run);
         }
+        while (atomic_load_explicit(&engine->paused, memory_order_relaxed) && !is_stopping(engine))
+            sleep_until(engine, mls_clock_ns() + PAUSE_MS * 1000000u);
         if (settings->delay_ms)
             sleep_until(engine, mls_clock_ns() + settings->delay_ms * 1000000ull);
         if (settings->rate_hz > 0) {
@@ -234,59 +231,6 @@ static void *work(void *argument)
 /* ---- Seen from the screen
  * --------------------------------------------------------------------------------------- */
 
-/* What the settings say about weights; labels were checked when they were set. */
-static void choose_compression(struct mls_engine *engine, struct mls_loader_options *options)
-{
-    const struct mls_settings *settings = &engine->settings;
-    if (settings->compress[0] && mls_sweep_find(settings->compress, &engine->compress))
-        options->compress = &engine->compress;
-    for (size_t i = 0; i < settings->n_compressions; i++) {
-        if (!mls_sweep_find(settings->compressions[i].label, &engine->compressions[i]))
-            continue;
-        engine->rules[options->n_compress_rules++] =
-            (struct mls_compress_rule){.scope = MLS_SCOPE_OP_NAME,
-                                       .key = settings->compressions[i].name,
-                                       .setting = engine->compressions[i].passes[0]};
-    }
-    options->compress_rules = engine->rules;
-}
-
-static bool make_loader(struct mls_engine *engine, const struct mls_loader_options *base)
-{
-    const struct mls_settings *settings = &engine->settings;
-    struct mls_loader_options options = *base;
-    size_t n_shapes = base->n_shapes + settings->n_shapes, n_inputs = base->n_inputs + settings->n_inputs;
-    struct mls_shape_argument *shapes = calloc(n_shapes + 1, sizeof *shapes);
-    struct mls_input_argument *inputs = calloc(n_inputs + 1, sizeof *inputs);
-    for (size_t i = 0; shapes && i < n_shapes; i++)
-        shapes[i] = i < base->n_shapes
-                        ? base->shapes[i]
-                        : (struct mls_shape_argument){.name = settings->shapes[i - base->n_shapes].name,
-                                                      .shape = settings->shapes[i - base->n_shapes].shape};
-    for (size_t i = 0; inputs && i < n_inputs; i++)
-        inputs[i] = i < base->n_inputs
-                        ? base->inputs[i]
-                        : (struct mls_input_argument){.name = settings->inputs[i - base->n_inputs].name,
-                                                      .file = settings->inputs[i - base->n_inputs].file};
-    engine->path = base->path ? strdup(base->path) : NULL;
-    options.path = engine->path;
-    options.shapes = engine->shapes = shapes;
-    options.n_shapes = n_shapes;
-    options.inputs = engine->inputs = inputs;
-    options.n_inputs = n_inputs;
-    options.function = settings->function[0] ? settings->function : NULL;
-    options.threads = settings->threads;
-    options.cpu_capped = settings->cpu_capped;
-    options.cpu = settings->cpu;
-    options.precision = settings->precision;
-    options.no_fusion = settings->no_fusion;
-    options.random_seed = settings->random_seed;
-    choose_compression(engine, &options);
-    engine->options = options;
-    engine->loader = shapes && inputs && !engine->path == !base->path ? mls_loader_create(&options) : NULL;
-    return engine->loader != NULL;
-}
-
 struct mls_engine *mls_engine_start(const struct mls_loader_options *base,
                                     const struct mls_settings *settings, bool examines)
 {
@@ -298,7 +242,9 @@ struct mls_engine *mls_engine_start(const struct mls_loader_options *base,
     engine->answer.step = engine->asked = MLS_PROBE_NO_STEP;
     pthread_mutex_init(&engine->lock, NULL);
     engine->arena = mls_arena_create(0);
-    bool ok = make_loader(engine, base) && engine->arena;
+    bool ok = load_options_make(&engine->load, base, settings) && engine->arena;
+    engine->loader = ok ? mls_loader_create(&engine->load.options) : NULL;
+    ok = ok && engine->loader;
     size_t n = settings->concurrency ? settings->concurrency : 1;
     engine->n_workers = n < MLS_ENGINE_WORKERS_MAX ? n : MLS_ENGINE_WORKERS_MAX;
     for (size_t i = 0; i < engine->n_workers && ok; i++) {
@@ -379,6 +325,11 @@ uint64_t mls_engine_done(const struct mls_engine *engine)
     return atomic_load_explicit(&engine->n_done, memory_order_relaxed);
 }
 
+void mls_engine_pause(struct mls_engine *engine, bool on)
+{
+    atomic_store_explicit(&engine->paused, on, memory_order_relaxed);
+}
+
 void mls_engine_ask(struct mls_engine *engine, uint32_t step)
 {
     atomic_store_explicit(&engine->asked, step, memory_order_relaxed);
@@ -432,8 +383,6 @@ void mls_engine_free(struct mls_engine *engine)
     mls_loader_free(engine->loader);
     mls_arena_free(engine->arena);
     pthread_mutex_destroy(&engine->lock);
-    free(engine->path);
-    free(engine->shapes);
-    free(engine->inputs);
+    load_options_done(&engine->load);
     free(engine);
 }

@@ -60,6 +60,9 @@ struct mls_recorder *mls_engine_recorder(const struct mls_engine *engine, size_t
 /* mls_engine_done: predictions that were finished. */
 uint64_t mls_engine_done(const struct mls_engine *engine);
 
+/* mls_engine_pause: no prediction begins until it goes on, which takes 20 ms at most. */
+void mls_engine_pause(struct mls_engine *engine, bool on);
+
 /* mls_engine_ask: between two predictions the engine looks at what flows through this step, once.
  * mls_engine_answer: the latest answer, into *ret_probe; false when there is none. */
 void mls_engine_ask(struct mls_engine *engine, uint32_t step);

@@ -28,6 +28,7 @@ struct mls_live {
     struct mls_recording *recording;
     struct mls_baseline baseline;
     struct mls_sweeper *sweeper; /* NULL: nobody asked */
+    struct mls_duel *duel;       /* NULL: nobody asked */
     struct mls_finder *finder;
     struct mls_found *found; /* a copy for the snapshot */
     size_t found_capacity;
@@ -138,6 +139,14 @@ static void reap(struct mls_live *live)
         }
 }
 
+static void end_duel(struct mls_live *live)
+{
+    mls_duel_free(live->duel);
+    live->duel = NULL;
+    live->snapshot.dueled = false;
+    live->snapshot.comparison = NULL;
+}
+
 /* Whatever stood behind the screen goes; the engine ends on its own time. A sweep is about the model as it is
  * in the file. */
 static void leave(struct mls_live *live, bool other_model)
@@ -146,6 +155,7 @@ static void leave(struct mls_live *live, bool other_model)
         mls_sweeper_free(live->sweeper);
         live->sweeper = NULL;
     }
+    end_duel(live);
     mls_profile_free(live->profile);
     live->profile = NULL;
     mls_hot_free(live->hot);
@@ -211,6 +221,7 @@ bool mls_live_restart(struct mls_live *live, const struct mls_settings *settings
 enum mls_status mls_live_set_baseline(struct mls_live *live, const char *path, struct mls_error *reterr)
 {
     char label[MLS_LOG_TEXT_BYTES];
+    end_duel(live);
     live->snapshot.comparison = NULL; /* with the baseline that goes; the next look compares anew */
     if (path)
         return mls_baseline_open(&live->baseline, path, reterr);
@@ -274,6 +285,45 @@ void mls_live_cancel(struct mls_live *live)
         mls_engine_stop(live->engine);
     if (live->sweeper)
         mls_sweeper_cancel(live->sweeper);
+    if (live->duel)
+        mls_duel_cancel(live->duel);
+}
+
+bool mls_live_duel(struct mls_live *live, const char *path, const struct mls_settings *settings, const char *label)
+{
+    struct mls_loader_options other = live->loader;
+    char note[MLS_LOG_TEXT_BYTES];
+    if (!live->engine || live->options.synthetic || live->snapshot.phase != MLS_PHASE_RUNNING)
+        return false;
+    end_duel(live);
+    if (path) {
+        other.path = path;
+        other.spec_file = NULL;
+    }
+    const struct mls_duel_side here = {
+        .loader = &live->loader, .settings = &live->options.settings, .label = live->snapshot.path};
+    const struct mls_duel_side there = {
+        .loader = &other, .settings = path ? &live->options.settings : settings, .label = label};
+    live->duel = path ? mls_duel_start(&there, &here) : mls_duel_start(&here, &there);
+    if (!live->duel)
+        return false;
+    snprintf(note, sizeof note, "compared in turns with %.140s; the model pauses", label);
+    mls_live_note(live, MLS_LOG_NOTE, note);
+    mls_engine_pause(live->engine, true);
+    return true;
+}
+
+static void update_duel(struct mls_live *live)
+{
+    struct mls_snapshot *snapshot = &live->snapshot;
+    bool was_busy = snapshot->duel.busy;
+    if (!live->duel)
+        return;
+    mls_duel_look(live->duel, &snapshot->duel);
+    snapshot->dueled = true;
+    snapshot->comparison = snapshot->duel.comparison;
+    if (live->engine && was_busy && !snapshot->duel.busy)
+        mls_engine_pause(live->engine, false);
 }
 
 bool mls_live_sweep(struct mls_live *live)
@@ -419,6 +469,7 @@ static void update_beside(struct mls_live *live)
     struct mls_snapshot *snapshot = &live->snapshot;
     if (live->sweeper)
         mls_sweeper_copy(live->sweeper, &snapshot->sweep);
+    update_duel(live);
     if (!live->finder || (snapshot->found_root && !snapshot->finding))
         return;
     snapshot->n_found =
@@ -469,7 +520,8 @@ void mls_live_update(struct mls_live *live, bool collect_only)
     const struct mls_settings *settings = &live->options.settings;
     bool given = live->loader.n_inputs || live->loader.inputs_npz || settings->n_inputs;
     live_report_update(&live->report, live->engine, live->profile, settings, given, failed_now, snapshot);
-    mls_baseline_compare(&live->baseline, snapshot);
+    if (!live->duel)
+        mls_baseline_compare(&live->baseline, snapshot);
     if (snapshot->probe.step != live->probe_step && live->probe_step != MLS_PROBE_NO_STEP)
         mls_engine_answer(live->engine, &snapshot->probe);
     snapshot->phase = phase;
@@ -494,6 +546,12 @@ void mls_live_probe(struct mls_live *live, uint32_t step)
         return;
     live->probe_step = step;
     mls_engine_ask(live->engine, step);
+}
+
+void mls_live_watch_threads(struct mls_live *live, bool on)
+{
+    for (size_t i = 0; live->engine && !live->options.synthetic && i < mls_engine_worker_count(live->engine); i++)
+        mls_recorder_watch_threads(mls_engine_recorder(live->engine, i), on);
 }
 
 const struct mls_snapshot *mls_live_snapshot(const struct mls_live *live)
@@ -523,6 +581,7 @@ void mls_live_free(struct mls_live *live)
     if (!live)
         return;
     mls_sweeper_free(live->sweeper);
+    mls_duel_free(live->duel);
     live_report_clear(&live->report);
     mls_profile_free(live->profile);
     mls_engine_free(live->engine);

@@ -40,12 +40,22 @@ void mls_live_reset(struct mls_live *live, const char *why);
  * from now on. */
 enum mls_status mls_live_set_baseline(struct mls_live *live, const char *path, struct mls_error *reterr);
 
+/*
+ * mls_live_duel: from now on the running model is compared with another one (`path`), or with itself under other settings
+ * (path NULL), in turns and on loads of their own; the model pauses meanwhile. The other model comes before, other
+ * settings after the model as it is. `label` is copied. False when no model runs, or out of memory.
+ */
+bool mls_live_duel(struct mls_live *live, const char *path, const struct mls_settings *settings, const char *label);
+
 /* mls_live_probe: statistics of what flows through a step come into the snapshot soon, once. */
 void mls_live_probe(struct mls_live *live, uint32_t step);
 
 /* mls_live_sample: from now on stacks are sampled; once is enough. False, each time, where that does not
  * work. */
 bool mls_live_sample(struct mls_live *live, struct mls_error *reterr);
+
+/* mls_live_watch_threads: whether predictions also record which thread did what, while somebody looks. */
+void mls_live_watch_threads(struct mls_live *live, bool on);
 
 /* mls_live_find: looks for models below a folder; NULL is the one that the model lies in. */
 void mls_live_find(struct mls_live *live, const char *folder);
@@ -54,7 +64,7 @@ void mls_live_find(struct mls_live *live, const char *folder);
  * on. */
 bool mls_live_sweep(struct mls_live *live);
 
-/* mls_live_cancel: gives up a load that is going on, or a sweep. */
+/* mls_live_cancel: gives up a load that is going on, a sweep, or a duel. */
 void mls_live_cancel(struct mls_live *live);
 
 /* mls_live_note: a line of the log. */

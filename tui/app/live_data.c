@@ -49,6 +49,18 @@ static bool reserve_events(struct live_data *data, size_t slot, size_t n)
     return true;
 }
 
+static bool reserve_threads(struct live_data *data, size_t slot, size_t n)
+{
+    if (n <= data->threads_capacity[slot])
+        return true;
+    struct mls_kept_thread *grown = realloc(data->kept_threads[slot], n * sizeof **data->kept_threads);
+    if (!grown)
+        return false;
+    data->kept_threads[slot] = grown;
+    data->threads_capacity[slot] = n;
+    return true;
+}
+
 static bool make_room(struct live_data *data, size_t n_steps)
 {
     data->stats = calloc(n_steps + 1, sizeof *data->stats);
@@ -136,10 +148,14 @@ void live_data_keep_predictions(struct live_data *data, struct mls_snapshot *sna
     snapshot->n_kept = 0;
     for (size_t i = 0; i < n; i++) {
         struct mls_kept_prediction *kept = &snapshot->kept[i];
-        if (!reserve_events(data, i, kept->n_events))
+        if (!reserve_events(data, i, kept->n_events) || !reserve_threads(data, i, kept->n_threads))
             return;
-        memcpy(data->kept_events[i], kept->events, kept->n_events * sizeof **data->kept_events);
+        if (kept->n_events)
+            memcpy(data->kept_events[i], kept->events, kept->n_events * sizeof **data->kept_events);
+        if (kept->n_threads)
+            memcpy(data->kept_threads[i], kept->threads, kept->n_threads * sizeof **data->kept_threads);
         kept->events = data->kept_events[i];
+        kept->threads = data->kept_threads[i];
         snapshot->n_kept = i + 1;
     }
 }
@@ -149,7 +165,9 @@ void live_data_synthesize_predictions(struct live_data *data, struct mls_snapsho
     enum { PREDICTIONS = 4 };
     snapshot->n_kept = 0;
     for (unsigned k = 0; k < PREDICTIONS && snapshot->predictions.runs; k++) {
-        if (!reserve_events(data, k, snapshot->n_steps))
+        uint32_t n_threads = snapshot->model.threads > 1 ? snapshot->model.threads : 0;
+        if (!reserve_events(data, k, snapshot->n_steps) ||
+            !reserve_threads(data, k, snapshot->n_steps * n_threads))
             return;
         uint64_t at_ns = 100;
         for (size_t i = 0; i < snapshot->n_steps; i++) {
@@ -157,12 +175,17 @@ void live_data_synthesize_predictions(struct live_data *data, struct mls_snapsho
             uint64_t ns = snapshot->steps[i].time.p50_ns * slow * (100 + (i + k) % 5) / 100;
             data->kept_events[k][i] =
                 (struct mls_kept_event){.step = (uint32_t)i, .begin_ns = at_ns, .ns = ns};
+            for (uint32_t t = 0; t < n_threads; t++)
+                data->kept_threads[k][t * snapshot->n_steps + i] = (struct mls_kept_thread){
+                    .step = (uint32_t)i, .thread = t, .begin_ns = at_ns, .ns = ns - ns * t / 8};
             at_ns += ns + 20;
         }
         snapshot->kept[k] = (struct mls_kept_prediction){.number = k ? snapshot->predictions.runs - k : 7,
                                                          .ns = at_ns,
                                                          .events = data->kept_events[k],
-                                                         .n_events = snapshot->n_steps};
+                                                         .n_events = snapshot->n_steps,
+                                                         .threads = data->kept_threads[k],
+                                                         .n_threads = snapshot->n_steps * n_threads};
         snapshot->n_kept = k + 1;
     }
 }
@@ -220,4 +243,6 @@ void live_data_done(struct live_data *data)
     live_data_clear(data);
     for (unsigned i = 0; i < MLS_KEPT_MAX; i++)
         free(data->kept_events[i]);
+    for (unsigned i = 0; i < MLS_KEPT_MAX; i++)
+        free(data->kept_threads[i]);
 }

@@ -12,6 +12,8 @@ struct live_data {
     struct mls_trend *trends;
     struct mls_kept_event *kept_events[MLS_KEPT_MAX]; /* copies */
     size_t kept_capacity[MLS_KEPT_MAX];
+    struct mls_kept_thread *kept_threads[MLS_KEPT_MAX];
+    size_t threads_capacity[MLS_KEPT_MAX];
 };
 
 /* live_data_describe: the facts about a load as far as it came. Borrows from it. */

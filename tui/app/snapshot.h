@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "app/duel.h"
 #include "app/probe.h"
 #include "app/sweeper.h"
 #include "diagnostics/engine.h"
@@ -18,7 +19,6 @@
 #include "profiler/profile.h"
 #include "profiler/recording.h"
 
-struct mls_comparison; /* profiler/compare.h */
 struct mls_found;      /* app/finder.h */
 
 /* Phases of a screen's life: id, word shown. */
@@ -98,7 +98,9 @@ struct mls_snapshot {
     size_t n_step_functions;
     struct mls_probe probe;                  /* of the step whose detail was opened last */
     struct mls_sweep_view sweep;             /* n 0: nobody asked for one */
-    const struct mls_comparison *comparison; /* with the baseline, or NULL */
+    const struct mls_comparison *comparison; /* with the baseline, or of the duel; or NULL */
+    bool dueled;                             /* the comparison, if there is one, is that of the duel */
+    struct mls_duel_view duel;
     const struct mls_found *found;           /* models below a folder */
     size_t n_found;
     const char *found_root; /* NULL: nobody asked for them */

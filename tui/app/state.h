@@ -47,7 +47,10 @@ struct mls_wishes {
     bool redact;
     char open[MLS_PATH_BYTES];    /* open this model instead; "": no */
     bool baseline;                /* the statistics so far become the baseline */
-    char compare[MLS_PATH_BYTES]; /* take this file as the baseline; "": no */
+    char compare[MLS_PATH_BYTES]; /* take this file as the baseline, or run this model in turns with ours; "": no */
+    bool duel;                    /* run the model in turns with itself under the settings below */
+    struct mls_settings others;
+    char others_label[MLS_LOG_TEXT_BYTES];
     bool find;                    /* look for models */
     bool sweep;                   /* of compression settings */
     bool sample;                  /* stacks of the threads */

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "profiler/compare.h"
 #include "term/terminal.h"
 
 static void save(struct mls_state *state, struct mls_live *live, const struct mls_wishes *wishes)
@@ -19,11 +20,24 @@ static void save(struct mls_state *state, struct mls_live *live, const struct ml
         mls_state_say(state, true, "%.250s", error.text);
 }
 
+static void duel(struct mls_state *state, struct mls_live *live, const char *path, const struct mls_settings *settings,
+                 const char *label)
+{
+    if (mls_live_duel(live, path, settings, label))
+        mls_state_say(state, false, "%.150s: in turns for some seconds, the model pauses (x cancels)", label);
+    else
+        mls_state_say(state, true, "cannot compare with %.180s: no model runs here", label);
+}
+
 /* The settings as they were come back when the model cannot be started with the new ones. */
 static void compare(struct mls_state *state, struct mls_live *live, const struct mls_wishes *wishes)
 {
     struct mls_error error;
     const char *path = wishes->compare[0] ? wishes->compare : NULL;
+    if (path && !mls_side_is_recording(path)) {
+        duel(state, live, path, NULL, path);
+        return;
+    }
     if (mls_live_set_baseline(live, path, &error) != MLS_OK)
         mls_state_say(state, true, "%.250s", error.text);
     else if (path)
@@ -60,6 +74,8 @@ void mls_wishes_fulfil(struct mls_state *state, struct mls_live *live, struct ml
         mls_live_reset(live, wishes.why);
     if (wishes.baseline || wishes.compare[0])
         compare(state, live, &wishes);
+    if (wishes.duel)
+        duel(state, live, NULL, &wishes.others, wishes.others_label);
     if (wishes.sweep && !mls_live_sweep(live))
         mls_state_say(state, true, "cannot sweep: no model runs, or one goes on already");
     if (wishes.sample && !mls_live_sample(live, &error))
@@ -70,6 +86,7 @@ void mls_wishes_fulfil(struct mls_state *state, struct mls_live *live, struct ml
         mls_live_find(live, NULL);
     if (wishes.restart || wishes.open[0])
         restart(state, live, &wishes);
+    mls_live_watch_threads(live, state->current == MLS_VIEW_timeline);
     if (wishes.copy[0] && terminal && !mls_terminal_copy(terminal, wishes.copy))
         mls_state_say(state, true, "cannot copy: the row is too long");
 }

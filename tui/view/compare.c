@@ -13,6 +13,7 @@
     X(BEFORE, "before", NULL, "before", TIME_NS, 8, 1, false, true)     \
     X(NOW, "now", "time", "now", TIME_NS, 8, 0, false, true)            \
     X(NOISE, "noise", NULL, "noise", TIME_NS, 8, 3, false, false)       \
+    X(SNR, "snr", "accuracy", "values", DECIBEL, 9, 2, false, false)    \
     X(TYPE, "type", NULL, "type", TEXT, 12, 2, false, false)            \
     X(NAME, "name", NULL, "name", TEXT, 16, 0, true, false)             \
     X(KERNELS, "kernels", NULL, "kernels", TEXT, 40, 4, false, false)
@@ -63,7 +64,7 @@ static void cell(const void *user, size_t row, unsigned column, struct mls_datum
         ret_datum->text = flag_of(change);
         return;
     case COLUMN_DIFFERENCE:
-        *ret_datum = time_of((b ? change->time.b : 0) - (a ? change->time.a : 0));
+        *ret_datum = time_of(change->difference_ns);
         return;
     case COLUMN_BEFORE:
         *ret_datum = time_of(change->time.a);
@@ -74,6 +75,13 @@ static void cell(const void *user, size_t row, unsigned column, struct mls_datum
     case COLUMN_NOISE:
         *ret_datum = time_of(isfinite(change->time.noise) ? change->time.noise : (double)NAN);
         return;
+    case COLUMN_SNR: {
+        const double *snr_db = view->snapshot->dueled ? view->snapshot->duel.snr_db : NULL;
+        bool known = snr_db && !isnan(snr_db[row]);
+        ret_datum->kind = known ? MLS_DATUM_DECIBEL : MLS_DATUM_NONE;
+        ret_datum->number = known ? snr_db[row] : 0;
+        return;
+    }
     case COLUMN_TYPE:
         ret_datum->text = either->type;
         return;
@@ -96,32 +104,71 @@ static enum mls_style style(const void *user, size_t row)
     return change->time.b > change->time.a ? MLS_STYLE_BAD : MLS_STYLE_GOOD;
 }
 
-static bool is_time(const char *name)
-{
-    size_t length = strlen(name);
-    return length > 3 && strcmp(name + length - 3, "_ns") == 0;
-}
-
+/* What ends in a unit is shown with it: "p50_ns" is p50. */
 static void format_total(const struct mls_change *total, char *text, size_t size)
 {
+    static const struct {
+        const char *suffix;
+        char *(*format)(double number, char *text);
+    } units[] = {{"_ns", mls_time_format}, {"_bytes", mls_bytes_format}, {"", mls_count_format}};
     char a[32], b[32];
-    bool time = is_time(total->name);
-    const char *before = time ? mls_time_format(total->a, a) : mls_count_format(total->a, a);
-    const char *now = time ? mls_time_format(total->b, b) : mls_count_format(total->b, b);
-    snprintf(text, size, "%s %s → %s (%.2f ×%s)", total->name, before, now, total->ratio,
+    size_t length = strlen(total->name), unit = 0, suffix;
+    while ((suffix = strlen(units[unit].suffix)) > length ||
+           strcmp(total->name + length - suffix, units[unit].suffix) != 0)
+        unit++;
+    snprintf(text, size, "%.*s %s → %s (%.2f ×%s)", (int)(length - suffix), total->name,
+             units[unit].format(total->a, a), units[unit].format(total->b, b), total->ratio,
              total->significant ? "" : ", within noise");
+    for (size_t i = 0; i < length - suffix; i++)
+        text[i] = text[i] == '_' ? ' ' : text[i];
+}
+
+/* Where the two stand that run in turns, and what their values say. */
+static void draw_duel(const struct mls_duel_view *duel, struct mls_grid *grid, struct mls_rect *rect)
+{
+    const struct mls_walk *walk = duel->walk;
+    if (duel->error[0])
+        mls_panel_text(grid, rect, 0, MLS_STYLE_BAD, duel->error);
+    else if (duel->busy)
+        mls_panel_fact(grid, rect, "In turns", "%llu rounds, %.0f %%; the model pauses meanwhile",
+                       (unsigned long long)duel->n_rounds, duel->share * 100);
+    if (duel->walk_error[0])
+        mls_panel_fact(grid, rect, "Values", "%s", duel->walk_error);
+    if (!walk)
+        return;
+    size_t worst = 0;
+    for (size_t i = 1; i < walk->n_outputs; i++)
+        worst = walk->outputs[i].compared && !(walk->outputs[i].snr_db >= walk->outputs[worst].snr_db) ? i : worst;
+    struct mls_datum snr = {.kind = walk->n_outputs && walk->outputs[worst].compared ? MLS_DATUM_DECIBEL : MLS_DATUM_NONE,
+                            .number = walk->n_outputs ? walk->outputs[worst].snr_db : 0};
+    char text[MLS_DATUM_TEXT_BYTES];
+    char parted[160] = "";
+    if (walk->first != MLS_NO_INDEX)
+        snprintf(parted, sizeof parted, "below %.0f dB first: %s %.100s", walk->limit_db, walk->ops[walk->first].type,
+                 walk->ops[walk->first].name);
+    else
+        snprintf(parted, sizeof parted, "no operation below %.0f dB", walk->limit_db);
+    mls_panel_fact(grid, rect, "Values", "output %s %s  ·  %s", walk->n_outputs ? walk->outputs[worst].name : "",
+                   mls_datum_format(&snr, text), parted);
 }
 
 static int draw(const struct mls_view *view, struct mls_grid *grid, struct mls_rect rect)
 {
     const struct mls_comparison *comparison = view->snapshot->comparison;
     int top = rect.y;
+    if (view->snapshot->dueled && !comparison) {
+        if (!view->snapshot->duel.error[0] && !view->snapshot->duel.n_rounds)
+            mls_panel_text(grid, &rect, 0, MLS_STYLE_DIM, "both models are being loaded");
+        draw_duel(&view->snapshot->duel, grid, &rect);
+        return rect.rows + rect.y - top;
+    }
     if (!comparison) {
         mls_panel_text(
             grid, &rect, 0, MLS_STYLE_DIM,
             "B takes the statistics so far as the baseline; what changes from then on is shown here. "
-            ":compare "
-            "FILE compares with a recording (mlscope record) or a stored profile (mlscope profile --json).");
+            ":compare FILE compares with a recording (mlscope record) or a stored profile (mlscope profile --json). "
+            ":compare MODEL runs another model in turns with this one, and :compare threads=1 (or another setting) this "
+            "one with itself; then values are compared as well.");
         return rect.rows + rect.y - top; /* no empty list below */
     }
     mls_panel_fact(grid, &rect, "Before", "%s  ·  %llu predictions", comparison->a->label,
@@ -130,6 +177,8 @@ static int draw(const struct mls_view *view, struct mls_grid *grid, struct mls_r
                    "%s  ·  %llu predictions  ·  %zu operations in both, %zu gone, %zu new",
                    comparison->b->label, (unsigned long long)comparison->b->runs, comparison->n_matched,
                    comparison->n_only_a, comparison->n_only_b);
+    if (view->snapshot->dueled)
+        draw_duel(&view->snapshot->duel, grid, &rect);
     for (size_t i = 0; i < comparison->n_totals && rect.y - top < 8; i++) {
         char text[160];
         const struct mls_change *total = &comparison->totals[i];

@@ -12,6 +12,7 @@
     X(TIME, "time", NULL, "time", TIME_NS, 8, 0, false, false)       \
     X(SHARE, "share", NULL, "share", SHARE, 7, 3, false, true)       \
     X(RATIO, "ratio", "slower", "of p50", RATIO, 8, 2, false, false) \
+    X(THREADS, "threads", "busy", "threads", RATIO, 8, 5, false, false) \
     X(GAP, "gap", NULL, "gap", TIME_NS, 8, 4, false, false)          \
     X(INDEX, "#", "index", "#", COUNT, 5, 1, false, false)           \
     X(TYPE, "type", NULL, "type", TEXT, 12, 0, false, false)         \
@@ -26,6 +27,8 @@ static const struct mls_column columns[] = {
 #undef X
 };
 
+enum { THREADS_MAX = 256 };
+
 /* Which part of a prediction is seen, in nanoseconds from its begin. */
 struct window {
     double begin_ns, ns;
@@ -36,8 +39,11 @@ struct timeline {
     double zoom;       /* 1: a whole prediction */
     double center;     /* of the window, as a part of the whole */
     uint32_t *by_time; /* events of that prediction in order of their begin */
+    float *n_busy;     /* threads at work in each of its events, on average; 0: not known */
     size_t n;
     size_t capacity;
+    double busy_ns[THREADS_MAX]; /* of each thread in that prediction */
+    uint32_t n_threads;          /* that had a part in it; 0: not recorded */
 };
 
 static const struct mls_kept_prediction *shown(const struct mls_view *view)
@@ -55,24 +61,83 @@ static double longest_ns(const struct mls_snapshot *snapshot)
     return ns;
 }
 
+static bool make_room(struct timeline *timeline, size_t n)
+{
+    if (n <= timeline->capacity)
+        return true;
+    uint32_t *by_time = realloc(timeline->by_time, n * sizeof *by_time);
+    if (by_time)
+        timeline->by_time = by_time;
+    float *n_busy = realloc(timeline->n_busy, n * sizeof *n_busy);
+    if (n_busy)
+        timeline->n_busy = n_busy;
+    if (!by_time || !n_busy)
+        return false;
+    timeline->capacity = n;
+    return true;
+}
+
+/* The event that a part of a thread belongs to: that of its step that it lies in, from `from` on; or n_events. */
+static size_t find_event(const struct mls_kept_prediction *kept, const struct mls_kept_thread *part, size_t from)
+{
+    for (size_t i = from; i < kept->n_events; i++) {
+        const struct mls_kept_event *event = &kept->events[i];
+        if (event->step == part->step && part->begin_ns < event->begin_ns + event->ns)
+            return i;
+    }
+    return kept->n_events;
+}
+
+/* The parts of each thread come in the order of the events that they belong to. What has none, the predicting thread did
+ * alone, which is thread 0. */
+static void add_up_threads(struct timeline *timeline, const struct mls_snapshot *snapshot,
+                           const struct mls_kept_prediction *kept)
+{
+    size_t at = 0;
+    memset(timeline->busy_ns, 0, sizeof timeline->busy_ns);
+    memset(timeline->n_busy, 0, kept->n_events * sizeof *timeline->n_busy);
+    timeline->n_threads = 0;
+    for (size_t i = 0; i < kept->n_threads; i++) {
+        const struct mls_kept_thread *part = &kept->threads[i];
+        size_t event = find_event(kept, part, i && kept->threads[i - 1].thread == part->thread ? at : 0);
+        if (event == kept->n_events || part->thread >= THREADS_MAX)
+            continue;
+        at = event;
+        timeline->n_busy[event] += (float)part->ns;
+        timeline->busy_ns[part->thread] += (double)part->ns;
+        if (part->thread >= timeline->n_threads)
+            timeline->n_threads = part->thread + 1;
+    }
+    for (size_t i = 0; i < kept->n_events; i++) {
+        const struct mls_kept_event *event = &kept->events[i];
+        if (mls_snapshot_step(snapshot, event->step)->control)
+            continue;
+        if (timeline->n_busy[i] <= 0) {
+            timeline->n_busy[i] = (float)event->ns;
+            timeline->busy_ns[0] += (double)event->ns;
+        }
+        timeline->n_busy[i] = event->ns ? timeline->n_busy[i] / (float)event->ns : 0;
+    }
+}
+
 /* Control steps are reported after what they ran: the list wants the order in which things began. */
 static bool update(struct mls_view *view)
 {
     struct timeline *timeline = view->private;
-    if (timeline->zoom < 1)
-        *timeline = (struct timeline){
-            .zoom = 1, .center = 0.5, .by_time = timeline->by_time, .capacity = timeline->capacity};
+    if (timeline->zoom < 1) {
+        timeline->zoom = 1;
+        timeline->center = 0.5;
+    }
     if (timeline->lane >= view->snapshot->n_kept)
         timeline->lane = 0;
     const struct mls_kept_prediction *kept = shown(view);
-    timeline->n = kept ? kept->n_events : 0;
-    if (timeline->n > timeline->capacity) {
-        uint32_t *grown = realloc(timeline->by_time, timeline->n * sizeof *grown);
-        if (!grown)
-            return false;
-        timeline->by_time = grown;
-        timeline->capacity = timeline->n;
-    }
+    timeline->n = timeline->n_threads = 0;
+    if (!kept)
+        return true;
+    if (!make_room(timeline, kept->n_events))
+        return false;
+    timeline->n = kept->n_events;
+    add_up_threads(timeline, view->snapshot, kept);
     for (uint32_t i = 0; i < timeline->n; i++) { /* nearly sorted already: insertion is cheap */
         size_t at = i;
         while (at > 0 && kept->events[timeline->by_time[at - 1]].begin_ns > kept->events[i].begin_ns) {
@@ -88,6 +153,7 @@ static void close_view(struct mls_view *view)
 {
     struct timeline *timeline = view->private;
     free(timeline->by_time);
+    free(timeline->n_busy);
 }
 
 static size_t rows(const struct mls_view *view)
@@ -127,6 +193,13 @@ static void cell(const void *user, size_t row, unsigned column, struct mls_datum
         ret_datum->kind = p50_ns && !step->control ? MLS_DATUM_RATIO : MLS_DATUM_NONE;
         ret_datum->number = p50_ns ? (double)event->ns / (double)p50_ns : 0;
         return;
+    case COLUMN_THREADS: {
+        const struct timeline *timeline = view->private;
+        float n_busy = timeline->n_busy[timeline->by_time[row]];
+        ret_datum->kind = timeline->n_threads && n_busy > 0 ? MLS_DATUM_RATIO : MLS_DATUM_NONE;
+        ret_datum->number = (double)n_busy;
+        return;
+    }
     case COLUMN_GAP: {
         const struct mls_kept_event *before = row ? event_at(view, row - 1) : NULL;
         uint64_t end_ns = before ? before->begin_ns + before->ns : 0;
@@ -245,34 +318,72 @@ static size_t type_number(const char *type)
     return sum;
 }
 
-/* One prediction: each column in the manner of the operation that fills most of it; nothing between them. */
-static void draw_lane(const struct mls_view *view, const struct mls_kept_prediction *kept,
-                      struct window window, struct mls_grid *grid, struct mls_rect line, size_t marked_step)
+/* Where something is drawn: a line, and what of a prediction it shows. */
+struct lane {
+    struct mls_grid *grid;
+    struct mls_rect line;
+    struct window window;
+    size_t marked_step;
+};
+
+static void draw_part(const struct lane *lane, const struct mls_step *step, size_t index, uint64_t begin_ns,
+                      uint64_t ns)
 {
-    double per_column_ns = window.ns / line.columns;
+    const struct mls_rect *line = &lane->line;
+    double per_column_ns = lane->window.ns / line->columns;
+    double from = ((double)begin_ns - lane->window.begin_ns) / per_column_ns;
+    double to = ((double)(begin_ns + ns) - lane->window.begin_ns) / per_column_ns;
+    if (to <= 0 || from >= line->columns)
+        return;
+    int first = (int)(from < 0 ? 0 : from + 0.5), last = (int)(to > line->columns ? line->columns : to + 0.5);
+    bool marked = index == lane->marked_step;
+    if (marked && last <= first)
+        last = first + 1; /* what is selected is always seen */
+    if (last <= first)
+        return;
+    size_t type = type_number(step->type);
+    for (int x = first; x < last && x < line->columns;
+         x++) /* wide ones end in a half, to tell neighbours apart */
+        mls_grid_put(lane->grid, line->x + x, line->y, marked ? MLS_STYLE_SELECTED : part_style(type),
+                     x + 1 == last && last - first > 2 ? 0x258c : part_glyph(type));
+    if (last - first > (int)strlen(step->type) + 1)
+        mls_grid_text(lane->grid, line->x + first, line->y, last - first,
+                      marked ? MLS_STYLE_SELECTED : MLS_STYLE_STRONG, step->type);
+}
+
+/* One prediction: each column in the manner of the operation that fills most of it; nothing between them. */
+static void draw_lane(const struct mls_snapshot *snapshot, const struct mls_kept_prediction *kept,
+                      const struct lane *lane)
+{
     for (size_t i = 0; i < kept->n_events; i++) {
         const struct mls_kept_event *event = &kept->events[i];
-        const struct mls_step *step = mls_snapshot_step(view->snapshot, event->step);
-        double from = ((double)event->begin_ns - window.begin_ns) / per_column_ns;
-        double to = ((double)(event->begin_ns + event->ns) - window.begin_ns) / per_column_ns;
-        if (step->control || to <= 0 || from >= line.columns)
-            continue;
-        int first = (int)(from < 0 ? 0 : from + 0.5),
-            last = (int)(to > line.columns ? line.columns : to + 0.5);
-        bool marked = event->step == marked_step;
-        if (marked && last <= first)
-            last = first + 1; /* what is selected is always seen */
-        if (last <= first)
-            continue;
-        size_t type = type_number(step->type);
-        for (int x = first; x < last && x < line.columns;
-             x++) /* wide ones end in a half, to tell neighbours apart */
-            mls_grid_put(grid, line.x + x, line.y, marked ? MLS_STYLE_SELECTED : part_style(type),
-                         x + 1 == last && last - first > 2 ? 0x258c : part_glyph(type));
-        if (last - first > (int)strlen(step->type) + 1)
-            mls_grid_text(grid, line.x + first, line.y, last - first,
-                          marked ? MLS_STYLE_SELECTED : MLS_STYLE_STRONG, step->type);
+        const struct mls_step *step = mls_snapshot_step(snapshot, event->step);
+        if (!step->control)
+            draw_part(lane, step, event->step, event->begin_ns, event->ns);
     }
+}
+
+/* What the other threads did of the prediction in the list, one line each, and how much of it each was at work. */
+static int draw_threads(const struct mls_view *view, struct lane lane, int x, int lines)
+{
+    const struct timeline *timeline = view->private;
+    const struct mls_kept_prediction *kept = shown(view);
+    int used = 0;
+    for (uint32_t thread = 0; timeline->n_threads > 1 && thread < timeline->n_threads && used < lines; thread++) {
+        char share[32];
+        double part = kept->ns ? timeline->busy_ns[thread] / (double)kept->ns : 0;
+        lane.line.y++;
+        used++;
+        mls_grid_format(lane.grid, x + 3, lane.line.y, 11, MLS_STYLE_DIM, "thread %u", thread);
+        mls_grid_right(lane.grid, x + 14, lane.line.y, 9, MLS_STYLE_DIM, mls_share_format(part, share));
+        for (size_t i = 0; thread && i < kept->n_threads; i++)
+            if (kept->threads[i].thread == thread)
+                draw_part(&lane, mls_snapshot_step(view->snapshot, kept->threads[i].step), kept->threads[i].step,
+                          kept->threads[i].begin_ns, kept->threads[i].ns);
+        if (!thread)
+            draw_lane(view->snapshot, kept, &lane);
+    }
+    return used;
 }
 
 static void draw_axis(struct window window, struct mls_grid *grid, struct mls_rect line)
@@ -299,24 +410,30 @@ static int draw(const struct mls_view *view, struct mls_grid *grid, struct mls_r
     struct window window = window_of(view);
     size_t selected =
         rows(view) && view->list.n_order ? event_at(view, view->list.selected_row)->step : SIZE_MAX;
-    struct mls_rect bar = {rect.x + LABEL_COLUMNS, rect.y, rect.columns - LABEL_COLUMNS - 1, 1};
+    struct lane lane = {.grid = grid,
+                        .line = {rect.x + LABEL_COLUMNS, rect.y, rect.columns - LABEL_COLUMNS - 1, 1},
+                        .window = window,
+                        .marked_step = selected};
+    struct mls_rect *bar = &lane.line;
     mls_grid_format(grid, rect.x + 1, rect.y, LABEL_COLUMNS - 2, MLS_STYLE_DIM, "prediction");
-    draw_axis(window, grid, bar);
+    draw_axis(window, grid, *bar);
     size_t lanes = rect.rows >= 30 ? snapshot->n_kept : snapshot->n_kept < 4 ? snapshot->n_kept : 4;
     size_t first = timeline->lane >= lanes ? timeline->lane - lanes + 1 : 0;
     for (size_t i = first; i < first + lanes; i++) {
         const struct mls_kept_prediction *kept = &snapshot->kept[i];
         char time[32];
-        bar.y++;
+        bar->y++;
         bool here = i == timeline->lane;
-        mls_grid_put(grid, rect.x, bar.y, MLS_STYLE_KEY, here ? 0x25b8 : ' ');
-        mls_grid_format(grid, rect.x + 1, bar.y, 13, i == 0 ? MLS_STYLE_WARNING : MLS_STYLE_NORMAL, "%s%llu",
+        mls_grid_put(grid, rect.x, bar->y, MLS_STYLE_KEY, here ? 0x25b8 : ' ');
+        mls_grid_format(grid, rect.x + 1, bar->y, 13, i == 0 ? MLS_STYLE_WARNING : MLS_STYLE_NORMAL, "%s%llu",
                         i == 0 ? "slowest " : "#", (unsigned long long)kept->number);
-        mls_grid_right(grid, rect.x + 14, bar.y, 9, here ? MLS_STYLE_STRONG : MLS_STYLE_NORMAL,
+        mls_grid_right(grid, rect.x + 14, bar->y, 9, here ? MLS_STYLE_STRONG : MLS_STYLE_NORMAL,
                        mls_time_format((double)kept->ns, time));
-        draw_lane(view, kept, window, grid, bar, selected);
+        draw_lane(snapshot, kept, &lane);
+        if (here)
+            bar->y += draw_threads(view, lane, rect.x, rect.rows >= 30 ? 16 : 4);
     }
-    return bar.y + 2 - top;
+    return bar->y + 2 - top;
 }
 
 static int detail(const struct mls_view *view, struct mls_grid *grid, struct mls_rect rect, size_t row)

@@ -80,6 +80,9 @@ const char *mls_datum_format(const struct mls_datum *datum, char *text)
     case MLS_DATUM_RATIO:
         snprintf(text, MLS_DATUM_TEXT_BYTES, "%.2f ×", datum->number);
         return text;
+    case MLS_DATUM_DECIBEL:
+        snprintf(text, MLS_DATUM_TEXT_BYTES, isinf(datum->number) ? "equal" : "%.1f dB", datum->number);
+        return text;
     case MLS_DATUM_SERIES:
         return "";
     default:

@@ -19,6 +19,7 @@
     X(GFLOPS, true)       \
     X(GBYTES, true)       \
     X(RATIO, true)        \
+    X(DECIBEL, true)      \
     X(SERIES, false)
 
 enum mls_datum_kind {
