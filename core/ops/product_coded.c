@@ -6,6 +6,34 @@ enum { STRIP_ROWS = 256 };
 
 static enum mls_status pack_panels(const struct mls_op_call *call, struct mls_op_env *env,
                                    struct mls_arena *arena, const struct mls_coded *coded, bool transposed,
+                                   struct mls_product_packed *packed, size_t *ret_packed_bytes);
+
+/* Panels of the values, where those of the codes would take longer. */
+static enum mls_status pack_decoded(const struct mls_op_call *call, struct mls_op_env *env, struct mls_arena *arena,
+                                    const struct mls_coded *coded, bool transposed, struct mls_product_packed *packed,
+                                    size_t *ret_packed_bytes)
+{
+    struct mls_coded values = {.n = coded->n,
+                               .k = coded->k,
+                               .kind = MLS_CODE_VALUES,
+                               .bits = 16,
+                               .code_rows = coded->n,
+                               .code_cols = coded->k,
+                               .n_tables = 1,
+                               .n_vector = 1};
+    values.codes_bytes = coded->n * coded->k * sizeof(uint16_t);
+    uint16_t *halves = malloc(values.codes_bytes);
+    if (!halves)
+        return mls_op_fail(call, env->error, MLS_ERR_MEMORY, "no memory for its packed weights");
+    mls_coded_expand(env->kernels, env->pool, coded, &(struct mls_coded_part){0, coded->n, 0, coded->k}, halves);
+    values.codes = halves;
+    enum mls_status status = pack_panels(call, env, arena, &values, transposed, packed, ret_packed_bytes);
+    free(halves);
+    return status;
+}
+
+static enum mls_status pack_panels(const struct mls_op_call *call, struct mls_op_env *env,
+                                   struct mls_arena *arena, const struct mls_coded *coded, bool transposed,
                                    struct mls_product_packed *packed, size_t *ret_packed_bytes)
 {
     struct mls_panels *panels = MLS_NEW(arena, struct mls_panels);
@@ -13,6 +41,8 @@ static enum mls_status pack_panels(const struct mls_op_call *call, struct mls_op
         return mls_op_fail(call, env->error, MLS_ERR_MEMORY, "no memory for its weights");
     if (!mls_panels_plan(coded, transposed, panels))
         return MLS_OK;
+    if (env->weights == MLS_WEIGHTS_AUTO && !mls_matvec_pays(env->kernels, panels))
+        return pack_decoded(call, env, arena, coded, transposed, packed, ret_packed_bytes);
     enum mls_status status = mls_panels_pack(env->kernels, env->pool, coded, transposed, arena, panels);
     if (status == MLS_ERR_MEMORY)
         return mls_op_fail(call, env->error, status, "no memory for its packed weights");

@@ -91,6 +91,11 @@ static void decode_indices(const struct mls_coded *coded, size_t row, size_t fir
         cache->n_known = table + 1;
     }
     mls_coded_codes(coded, row / down, col, n_codes, codes);
+    if (d == 1 && !coded->mask) {
+        for (size_t i = 0; i < n; i++)
+            ret[i] = cache->table[codes[i]];
+        return;
+    }
     for (size_t i = 0; i < n; i++) {
         size_t at = (first + i) / across - col;
         bool zero = coded->mask && !is_set(coded, row / down, col + at);

@@ -70,6 +70,12 @@ size_t mls_matvec_scratch_bytes(const struct mls_matvec *product)
     return layout_of(product).bytes;
 }
 
+bool mls_matvec_pays(const struct mls_kernels *kernels, const struct mls_panels *weights)
+{
+    const uint16_t *costs = kernels->matvec->costs;
+    return costs[weights->form] <= costs[MLS_PANEL_FP16];
+}
+
 struct job {
     const struct mls_kernels *kernels;
     const struct mls_matvec *product;

@@ -22,7 +22,7 @@ struct mls_matvec_part {
     const struct mls_panels *weights;
     size_t n_panels; /* 1 or MLS_MATVEC_PANELS */
     const uint8_t *codes;
-    const uint8_t *values[MLS_MATVEC_PANELS]; /* SPARSE */
+    const uint8_t *values[MLS_MATVEC_PANELS]; /* SPARSE16 */
     const float *table;
     const uint16_t *half_table;
     const uint16_t *scales, *offsets; /* of the first panel; not of wide ones */
@@ -50,6 +50,11 @@ struct mls_matvec_kernels {
     const char *names[MLS_PANEL_FORM_COUNT]; /* by form, for reports */
     const char *fixed_names[MLS_PANEL_FORM_COUNT];
     mls_matvec_kernel *dot[MLS_PANEL_FORM_COUNT][MLS_MATVEC_ROWS]; /* [form][rows of x - 1] */
+    /*
+     * Picoseconds that one row of x takes for each weight on one core, with weights that come from memory, as
+     * tests/bench/panel_costs.sh measures them: they say which form is faster, not what it will take elsewhere.
+     */
+    uint16_t costs[MLS_PANEL_FORM_COUNT];
     /* Integers by fixed point; `pays`: they are faster so. */
     bool pays;
     mls_matvec_span *span;
@@ -79,3 +84,6 @@ size_t mls_matvec_scratch_bytes(const struct mls_matvec *product);
 /* mls_matvec_run: the product; *ret_kernel is the name of what did it. */
 void mls_matvec_run(const struct mls_kernels *kernels, struct mls_pool *pool,
                     const struct mls_matvec *product, void *scratch, const char **ret_kernel);
+
+/* mls_matvec_pays: whether products with these panels take no longer than with the same weights as fp16. */
+bool mls_matvec_pays(const struct mls_kernels *kernels, const struct mls_panels *weights);

@@ -13,4 +13,10 @@ static inline vf look_up(vf low, vf high, vi codes)
 }
 
 #define UNROLL_TERMS
+#define COSTS \
+    { \
+        [MLS_PANEL_FP16] = 174, [MLS_PANEL_INT8] = 100, [MLS_PANEL_INT4] = 133, [MLS_PANEL_TABLE1] = 392, \
+        [MLS_PANEL_TABLE2] = 403, [MLS_PANEL_TABLE3] = 115, [MLS_PANEL_TABLE4] = 114, [MLS_PANEL_TABLE6] = 1756, \
+        [MLS_PANEL_TABLE8] = 808, [MLS_PANEL_SPARSE16] = 5355 \
+    }
 #include "kernels/matvec/matvec.inc"

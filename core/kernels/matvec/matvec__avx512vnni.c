@@ -15,4 +15,10 @@ static inline __attribute__((always_inline)) void add_products(vi *sum, vi bytes
 }
 
 #define FIXED_PAYS true
+#define COSTS \
+    { \
+        [MLS_PANEL_FP16] = 159, [MLS_PANEL_INT8] = 85, [MLS_PANEL_INT4] = 49, [MLS_PANEL_TABLE1] = 62, \
+        [MLS_PANEL_TABLE2] = 61, [MLS_PANEL_TABLE3] = 44, [MLS_PANEL_TABLE4] = 47, [MLS_PANEL_TABLE6] = 85, \
+        [MLS_PANEL_TABLE8] = 224, [MLS_PANEL_SPARSE16] = 118 \
+    }
 #include "kernels/matvec/matvec.inc"

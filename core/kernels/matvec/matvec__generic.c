@@ -20,4 +20,10 @@ static inline vi add_products(vi sum, vi bytes, const int8_t *x)
 
 #define FIXED_PAYS false
 #define UNROLL_TERMS
+#define COSTS \
+    { \
+        [MLS_PANEL_FP16] = 2180, [MLS_PANEL_INT8] = 240, [MLS_PANEL_INT4] = 730, [MLS_PANEL_TABLE1] = 637, \
+        [MLS_PANEL_TABLE2] = 1093, [MLS_PANEL_TABLE3] = 1093, [MLS_PANEL_TABLE4] = 634, [MLS_PANEL_TABLE6] = \
+        1403, [MLS_PANEL_TABLE8] = 850, [MLS_PANEL_SPARSE16] = 6160 \
+    }
 #include "kernels/matvec/matvec.inc"

@@ -17,8 +17,7 @@
  * Wide panels (tables that fewer than sixteen rows share) are single rows: in place of sixteen rows there are
  * sixteen neighbouring terms.
  *
- * SPARSE16 and SPARSE4 have no steps: for each term a mask of the rows that are not zero, 16 bits, and apart
- * from them their values (fp16) or half bytes into a table of 16, each term beginning at a whole byte.
+ * SPARSE16 has no steps: for each term a mask of the rows that are not zero, 16 bits, and apart from them their values, fp16.
  */
 #pragma once
 
@@ -37,8 +36,7 @@ enum { MLS_PANEL_ROWS = 16, MLS_PANEL_STEP_BYTES = 64, MLS_PANEL_TABLE = 16, MLS
     X(TABLE4, table4, 8)       \
     X(TABLE6, table6, 16)      \
     X(TABLE8, table8, 4)       \
-    X(SPARSE16, sparse16, 1)   \
-    X(SPARSE4, sparse4, 1)
+    X(SPARSE16, sparse16, 1)
 enum mls_panel_form {
 #define X(id, name, terms) MLS_PANEL_##id,
     MLS_PANEL_FORM_LIST(X)
@@ -52,17 +50,18 @@ struct mls_panels {
     size_t n, k;           /* of the dense matrix [n][k] */
     size_t rows, terms;    /* of codes: n and k, or fewer by n_vector */
     size_t n_panels;       /* of the codes */
-    size_t panel_bytes;    /* of one; of SPARSE forms, of its masks */
+    size_t panel_bytes;    /* of one; of SPARSE16, of its masks */
     size_t n_blocks;       /* of terms that share a scale */
     size_t block;          /* terms of one */
     size_t block_terms;    /* the same, filled up to whole steps */
+    unsigned zero_code;    /* TABLEb of a matrix with a mask: the code of what is left out; or 0 */
     int base;              /* INT4, INT8: what was added to codes to make them unsigned */
     size_t n_vector;       /* tables whose sums are results of their own (vector_rows), or are added */
     bool vector_rows;
     const uint8_t *codes;  /* [panel][panel_bytes]; followed by MLS_PANEL_SLACK bytes */
-    const uint8_t *values; /* SPARSE: of all panels; followed by MLS_PANEL_SLACK bytes */
-    const size_t *starts;  /* SPARSE: [panel], where its values begin */
-    /* TABLEb, SPARSE4, INT4: [table][n_vector][entries], as fp32, and for TABLE6 and TABLE8 as fp16. */
+    const uint8_t *values; /* SPARSE16: of all panels; followed by MLS_PANEL_SLACK bytes */
+    const size_t *starts;  /* SPARSE16: [panel], where its values begin */
+    /* TABLEb, INT4: [table][n_vector][entries], as fp32, and for TABLE6 and TABLE8 as fp16. */
     const float *tables;
     const uint16_t *half_tables;
     size_t n_entries; /* 16, 64 or 256 */

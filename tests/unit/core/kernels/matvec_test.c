@@ -448,6 +448,26 @@ static void numbers_that_are_not_finite_are_refused(void **state)
     }
 }
 
+static void every_form_has_a_measured_cost(void **state)
+{
+    (void)state;
+    for (unsigned isa = MLS_ISA_GENERIC; isa < MLS_ISA_COUNT; isa++) {
+        struct mls_kernels kernels = mls_kernels_pick((enum mls_isa)isa);
+        for (unsigned form = 0; form < MLS_PANEL_FORM_COUNT; form++)
+            assert_true(kernels.matvec->costs[form] > 0);
+    }
+}
+
+static void a_form_pays_up_to_the_cost_of_fp16(void **state)
+{
+    (void)state;
+    struct mls_matvec_kernels costs = {.costs = {[MLS_PANEL_FP16] = 100, [MLS_PANEL_INT8] = 100, [MLS_PANEL_TABLE8] = 101}};
+    struct mls_kernels kernels = {.matvec = &costs};
+    assert_true(mls_matvec_pays(&kernels, &(struct mls_panels){.form = MLS_PANEL_FP16}));
+    assert_true(mls_matvec_pays(&kernels, &(struct mls_panels){.form = MLS_PANEL_INT8}));
+    assert_false(mls_matvec_pays(&kernels, &(struct mls_panels){.form = MLS_PANEL_TABLE8}));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -461,6 +481,8 @@ int main(void)
         cmocka_unit_test(odd_lengths_read_no_further),
         cmocka_unit_test(fixed_point_is_the_same_on_every_processor),
         cmocka_unit_test(a_row_that_is_not_finite_stays_so),
+        cmocka_unit_test(every_form_has_a_measured_cost),
+        cmocka_unit_test(a_form_pays_up_to_the_cost_of_fp16),
         cmocka_unit_test(numbers_that_are_not_finite_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
