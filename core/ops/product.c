@@ -1,8 +1,6 @@
 /* product.c: what linear, matmul and einsum share. */
 #include "ops/product.h"
 
-#include <stdlib.h>
-
 #include "base/checked.h"
 #include "kernels/convert/convert.h"
 #include "kernels/fixed/fixed.h"
@@ -117,12 +115,15 @@ enum mls_status mls_product_pack(const struct mls_op_call *call, struct mls_op_e
         return floats
                    ? pack_integers(call, env, arena, side, tensor, extent * k, ret_packed, ret_packed_bytes)
                    : MLS_OK;
-    float *converted = NULL;
+    struct mls_arena *working = NULL; /* as secret as the weights */
     if (!floats) {
         size_t n = (size_t)mls_type_elems(&tensor->type);
-        converted = calloc(n ? n : 1, sizeof *converted);
-        if (!converted)
+        working = mls_arena_create_beside(arena);
+        float *converted = working ? mls_arena_array(working, n, sizeof *converted, 64) : NULL;
+        if (!converted) {
+            mls_arena_free(working);
             return mls_op_fail(call, env->error, MLS_ERR_MEMORY, "no memory for its packed weights");
+        }
         mls_cast(tensor->type.dtype, tensor->data, MLS_FP32, converted, n);
         source.data = converted;
         source.dtype = MLS_FP32;
@@ -133,7 +134,7 @@ enum mls_status mls_product_pack(const struct mls_op_call *call, struct mls_op_e
     if (!status && !*ret_packed)
         status =
             pack_side(call, env, arena, side, &source, n_matrices, extent, k, ret_packed, ret_packed_bytes);
-    free(converted);
+    mls_arena_free(working);
     return status;
 }
 

@@ -1,8 +1,23 @@
 #include "ops/product_coded.h"
 
-#include <stdlib.h>
+#include "base/checked.h"
 
 enum { STRIP_ROWS = 256 };
+
+/* The values of compressed weights for a while, in memory as secret as the arena's: freed with *ret_working, also when it is
+ * NULL, out of memory. */
+static uint16_t *expand(const struct mls_op_env *env, const struct mls_arena *arena, const struct mls_coded *coded,
+                        struct mls_arena **ret_working)
+{
+    size_t elems, bytes;
+    *ret_working = mls_arena_create_beside(arena);
+    if (!*ret_working || !mls_mul_size(coded->n, coded->k, &elems) || !mls_mul_size(elems, sizeof(uint16_t), &bytes))
+        return NULL;
+    uint16_t *halves = mls_arena_alloc(*ret_working, bytes, 64);
+    if (halves)
+        mls_coded_expand(env->kernels, env->pool, coded, &(struct mls_coded_part){0, coded->n, 0, coded->k}, halves);
+    return halves;
+}
 
 static enum mls_status pack_panels(const struct mls_op_call *call, struct mls_op_env *env,
                                    struct mls_arena *arena, const struct mls_coded *coded, bool transposed,
@@ -21,14 +36,13 @@ static enum mls_status pack_decoded(const struct mls_op_call *call, struct mls_o
                                .code_cols = coded->k,
                                .n_tables = 1,
                                .n_vector = 1};
-    values.codes_bytes = coded->n * coded->k * sizeof(uint16_t);
-    uint16_t *halves = malloc(values.codes_bytes);
-    if (!halves)
-        return mls_op_fail(call, env->error, MLS_ERR_MEMORY, "no memory for its packed weights");
-    mls_coded_expand(env->kernels, env->pool, coded, &(struct mls_coded_part){0, coded->n, 0, coded->k}, halves);
+    struct mls_arena *working;
+    const uint16_t *halves = expand(env, arena, coded, &working);
+    values.codes_bytes = coded->n * coded->k * sizeof *halves;
     values.codes = halves;
-    enum mls_status status = pack_panels(call, env, arena, &values, transposed, packed, ret_packed_bytes);
-    free(halves);
+    enum mls_status status = halves ? pack_panels(call, env, arena, &values, transposed, packed, ret_packed_bytes)
+                                    : mls_op_fail(call, env->error, MLS_ERR_MEMORY, "no memory for its packed weights");
+    mls_arena_free(working);
     return status;
 }
 
@@ -80,16 +94,13 @@ enum mls_status mls_product_pack_expanded(const struct mls_op_call *call, struct
 {
     if (weight->data)
         return pack(call, env, arena, weight, ret_packed, ret_packed_bytes);
-    const struct mls_coded *coded = weight->coded;
+    struct mls_arena *working;
     struct mls_tensor expanded = {.type = weight->type};
-    size_t bytes = mls_type_bytes(&weight->type);
-    uint16_t *halves = bytes != SIZE_MAX ? malloc(bytes) : NULL;
-    if (!halves)
-        return mls_op_fail(call, env->error, MLS_ERR_MEMORY, "no memory for its packed weights");
-    mls_coded_expand(env->kernels, env->pool, coded, &(struct mls_coded_part){0, coded->n, 0, coded->k}, halves);
-    expanded.data = halves;
-    enum mls_status status = pack(call, env, arena, &expanded, ret_packed, ret_packed_bytes);
-    free(halves);
+    expanded.data = expand(env, arena, weight->coded, &working);
+    enum mls_status status = expanded.data
+                                 ? pack(call, env, arena, &expanded, ret_packed, ret_packed_bytes)
+                                 : mls_op_fail(call, env->error, MLS_ERR_MEMORY, "no memory for its packed weights");
+    mls_arena_free(working);
     return status;
 }
 
