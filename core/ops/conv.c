@@ -449,6 +449,8 @@ static enum mls_status run_conv(struct mls_op_call *call, struct mls_op_env *env
     gemm.b.fill = kernels->columns;
     if (product)
         return mls_product_strips_run(call, env, product, &gemm, scratch);
+    struct mls_fused_left left;
+    mls_fused_into_product(env->kernels, &gemm, &left);
     mls_gemm_run(env->kernels, env->pool, &gemm, scratch);
     if (mls_conv16_pointwise(&conv.space))
         call->kernel = fp16 ? kernels->name_pointwise_fp16 : kernels->name_pointwise_fp32;

@@ -90,6 +90,22 @@ const struct mls_tensor *mls_fused_add(const struct mls_epilogue *epilogue, cons
     if (!fused || !fused->n)
         return NULL;
     const struct mls_fused_op *op = &fused->ops[0];
-    bool adds = !op->unary && op->binary == kernels->binary->fp16[MLS_BINARY_ADD].run;
+    bool adds = !op->unary && (op->binary == kernels->binary->fp16[MLS_BINARY_ADD].run ||
+                               op->binary == kernels->binary->fp32[MLS_BINARY_ADD].run);
     return adds && op->form == MLS_BINARY_ROWS ? op->operand : NULL;
+}
+
+void mls_fused_into_product(const struct mls_kernels *kernels, struct mls_gemm *gemm,
+                            struct mls_fused_left *ret_left)
+{
+    if (!gemm->epilogue || gemm->b.form == MLS_GEMM_FIXED)
+        return;
+    const struct mls_tensor *added =
+        gemm->c_dtype == MLS_FP32 ? mls_fused_add(gemm->epilogue, kernels) : NULL;
+    size_t n = added ? 1 : 0;
+    const struct mls_epilogue *left = mls_fused_rest(gemm->epilogue, n, &ret_left->ops, &ret_left->epilogue);
+    size_t n_clamps = mls_fused_clamp(left, kernels, &gemm->low, &gemm->high);
+    gemm->added = added ? added->data : NULL;
+    gemm->clamps = n_clamps > 0;
+    gemm->epilogue = mls_fused_rest(gemm->epilogue, n + n_clamps, &ret_left->ops, &ret_left->epilogue);
 }

@@ -3,6 +3,7 @@
 
 #include "kernels/binary/binary.h"
 #include "kernels/epilogue.h"
+#include "kernels/gemm/gemm.h"
 #include "kernels/unary/unary.h"
 #include "ops/op.h"
 
@@ -41,6 +42,18 @@ size_t mls_fused_clamp(const struct mls_epilogue *epilogue, const struct mls_ker
 const struct mls_epilogue *mls_fused_rest(const struct mls_epilogue *epilogue, size_t n,
                                           struct mls_fused_ops *ret_rest, struct mls_epilogue *ret_epilogue);
 
-/* mls_fused_add: the operand when the first operation adds as many fp16 values as there are; else NULL. */
+/* mls_fused_add: the operand when the first operation adds as many values as there are, of the same type;
+ * else NULL. */
 const struct mls_tensor *mls_fused_add(const struct mls_epilogue *epilogue,
                                        const struct mls_kernels *kernels);
+
+/* What a product does not do itself. */
+struct mls_fused_left {
+    struct mls_fused_ops ops;
+    struct mls_epilogue epilogue;
+};
+
+/* mls_fused_into_product: hands the first operations of a product's epilogue to the product where it can do
+ * them before it stores; *ret_left holds the others and has to live as long as the product runs. */
+void mls_fused_into_product(const struct mls_kernels *kernels, struct mls_gemm *gemm,
+                            struct mls_fused_left *ret_left);

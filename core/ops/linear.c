@@ -3,6 +3,7 @@
 
 #include "kernels/convert/convert.h"
 #include "ops/coded.h"
+#include "ops/fused.h"
 #include "ops/product_coded.h"
 
 
@@ -160,6 +161,8 @@ static enum mls_status run_linear(struct mls_op_call *call, struct mls_op_env *e
     gemm.col_bias = terms;
     if (packed && packed->strips)
         return mls_product_strips_run(call, env, packed, &gemm, scratch);
+    struct mls_fused_left left;
+    mls_fused_into_product(env->kernels, &gemm, &left);
     return mls_product_run(call, env, &gemm, scratch);
 }
 

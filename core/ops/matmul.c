@@ -1,6 +1,7 @@
 /* matmul.c: products of matrices: matmul, einsum. */
 #include <string.h>
 
+#include "ops/fused.h"
 #include "ops/coded.h"
 #include "ops/product_coded.h"
 
@@ -279,6 +280,8 @@ static enum mls_status run_matmul(struct mls_op_call *call, struct mls_op_env *e
     }
     if (packed && packed->strips)
         return mls_product_strips_run(call, env, packed, &gemm, call->scratch);
+    struct mls_fused_left left;
+    mls_fused_into_product(env->kernels, &gemm, &left);
     return mls_product_run(call, env, &gemm, call->scratch);
 }
 
@@ -391,6 +394,8 @@ static enum mls_status run_einsum(struct mls_op_call *call, struct mls_op_env *e
     struct mls_gemm gemm = einsum_gemm(call);
     if (!mls_type_elems(&mls_op_out(call, 0)->type))
         return MLS_OK;
+    struct mls_fused_left left;
+    mls_fused_into_product(env->kernels, &gemm, &left);
     return mls_product_run(call, env, &gemm, call->scratch);
 }
 

@@ -5,9 +5,11 @@
 #include "kernels/fixed/fixed.h"
 #include "kernels/gemm/gemm_panel.h"
 
-/* Blocks of C for one task, chosen so that the panels and the sums of a task stay in a second-level cache of
- * 1 MiB. */
-enum { ROWS_FEW = 256, ROWS_MANY = 512, COLS_WIDE = 384, COLS_NARROW = 192, TASKS_PER_THREAD = 4 };
+/*
+ * Blocks of C for one task. The operand that inner loops come back to stays in a second-level cache of 1 MiB,
+ * beside sums; the other is read from farther away, once, ahead of its use.
+ */
+enum { ROWS_NEAR = 256, COLS_NEAR = 288, ROWS_FAR = 2048, COLS_FAR = 384, TASKS_PER_THREAD = 4 };
 
 /* Multiply-adds that are worth waking another thread for: some microseconds. */
 enum { MULTIPLY_ADDS_PER_THREAD = 400 * 1000 };
@@ -19,7 +21,9 @@ struct plan {
     size_t m_block, n_m_blocks;
     size_t n_block, n_n_blocks;
     size_t k_block, n_k_blocks;
+    bool a_direct; /* A is read where it is, as a matrix of fp32 */
     bool b_direct; /* few rows: B is read where it is, not copied into fp32 panels first */
+    bool by_rows;  /* all tiles of some rows before the next rows: B is near */
     bool a_ahead;  /* A, B made into fp32 panels once for all tasks */
     bool b_ahead;
     size_t a_ahead_bytes, b_ahead_bytes;
@@ -55,12 +59,11 @@ static size_t even_block(size_t total, size_t block, size_t multiple)
     return count ? round_up((total + count - 1) / count, multiple) : multiple;
 }
 
-static void choose_blocks(struct plan *plan, const struct mls_gemm *gemm, uint32_t threads)
+static void choose_blocks(struct plan *plan, const struct mls_gemm *gemm, bool a_in_place, uint32_t threads)
 {
     size_t rows = plan->a_lines.panel_lines, cols = plan->b_lines.panel_lines;
-    bool few = gemm->m <= ROWS_FEW;
-    plan->m_block = even_block(gemm->m, few ? ROWS_FEW : ROWS_MANY, rows);
-    plan->n_block = even_block(gemm->n, few ? COLS_WIDE : COLS_NARROW, cols);
+    plan->m_block = even_block(gemm->m, plan->by_rows && a_in_place ? ROWS_FAR : ROWS_NEAR, rows);
+    plan->n_block = even_block(gemm->n, plan->by_rows ? COLS_NEAR : COLS_FAR, cols);
     for (;;) {
         plan->n_m_blocks = pieces(gemm->m, plan->m_block);
         plan->n_n_blocks = pieces(gemm->n, plan->n_block);
@@ -93,14 +96,19 @@ static struct plan make_plan(const struct mls_gemm_kernels *kernels, const struc
                         .n_batches = 1};
     for (unsigned i = 0; i < gemm->n_batch_dims; i++)
         plan.n_batches *= gemm->batch_dims[i];
-    choose_blocks(&plan, gemm, is_small(gemm) ? 1 : threads);
+    bool few_rows = gemm->m <= 2 * kernels->rows;
+    bool a_panels = gemm->a.form == MLS_GEMM_PACKED && gemm->a.dtype == MLS_FP32;
+    bool b_panels = gemm->b.form == MLS_GEMM_PACKED && gemm->b.dtype == MLS_FP32;
+    plan.a_direct = gemm->a.form == MLS_GEMM_STRIDED && gemm->a.dtype == MLS_FP32 && gemm->a.col_stride == 1;
+    plan.b_direct = few_rows && (gemm->b.form == MLS_GEMM_PACKED ||
+                                 (gemm->b.form == MLS_GEMM_STRIDED && gemm->b.col_stride == 1));
+    plan.by_rows = !b_panels && !plan.b_direct;
+    choose_blocks(&plan, gemm, a_panels || plan.a_direct, is_small(gemm) ? 1 : threads);
     plan.n_k_blocks = gemm->k ? pieces(gemm->k, kernels->k_block) : 1;
     plan.k_block = (gemm->k + plan.n_k_blocks - 1) / plan.n_k_blocks;
 
-    bool few_rows = gemm->m <= 2 * kernels->rows;
-    plan.b_direct = few_rows && (gemm->b.form == MLS_GEMM_PACKED ||
-                                 (gemm->b.form == MLS_GEMM_STRIDED && gemm->b.col_stride == 1));
-    plan.a_ahead = gemm->a.form == MLS_GEMM_STRIDED && plan.n_batches == 1 && plan.n_n_blocks > 1;
+    plan.a_ahead =
+        gemm->a.form == MLS_GEMM_STRIDED && !plan.a_direct && plan.n_batches == 1 && plan.n_n_blocks > 1;
     plan.b_ahead = gemm->b.form == MLS_GEMM_STRIDED && plan.n_batches == 1 && plan.n_m_blocks > 1;
     if (plan.a_ahead)
         plan.a_ahead_bytes = round_up(gemm->m * gemm->k * sizeof(float), 64);
@@ -108,11 +116,9 @@ static struct plan make_plan(const struct mls_gemm_kernels *kernels, const struc
         plan.b_ahead_bytes =
             round_up(mls_gemm_packed_elems(kernels, MLS_GEMM_B, gemm->n, gemm->k) * sizeof(float), 64);
 
-    bool a_in_place = plan.a_ahead || (gemm->a.form == MLS_GEMM_PACKED && gemm->a.dtype == MLS_FP32);
-    bool b_in_place = plan.b_ahead || (gemm->b.form == MLS_GEMM_PACKED && gemm->b.dtype == MLS_FP32);
-    if (!a_in_place)
+    if (!plan.a_ahead && !a_panels && !plan.a_direct)
         plan.a_bytes = round_up(plan.m_block * plan.k_block * sizeof(float), 64);
-    if (!b_in_place)
+    if (!plan.b_ahead && !b_panels)
         plan.b_bytes = round_up(plan.n_block * plan.k_block * sizeof(float), 64);
     if (gemm->c_dtype == MLS_FP16 && plan.n_k_blocks > 1)
         plan.c_bytes = plan.m_block * plan.n_block * sizeof(float);
@@ -178,14 +184,24 @@ static size_t packed_at(const struct mls_gemm_lines *lines, size_t index, size_t
     return index * lines->panel_lines * k_total + k * mls_gemm_panel_width(lines, index);
 }
 
-/* fp32 panels of A for the block, in place or in block->a; ret_panels[i] for each. */
-static const float *a_panel(const struct job *job, const struct block *block, size_t i, size_t k, size_t n_k)
+/* Sets what a tile reads of panel i of A, in place or in block->a. */
+static inline void point_at_a(const struct job *job, const struct block *block, size_t i, size_t k,
+                              size_t n_k, struct mls_gemm_tile *tile)
 {
-    const struct plan *plan = &job->plan;
-    size_t index = block->m0 / plan->a_lines.panel_lines + i;
-    if (!plan->a_bytes)
-        return (const float *)job->a.data + block->a_at + packed_at(&plan->a_lines, index, job->gemm->k, k);
-    return block->a + i * plan->a_lines.panel_lines * n_k;
+    const struct mls_gemm_lines *lines = &job->plan.a_lines;
+    size_t index = block->m0 / lines->panel_lines + i;
+    tile->a_row_stride = 1;
+    tile->a_k_stride = mls_gemm_panel_width(lines, index);
+    if (job->plan.a_direct) {
+        tile->a =
+            (const float *)job->a.data + block->a_at + index * lines->panel_lines * lines->line_stride + k;
+        tile->a_row_stride = lines->line_stride;
+        tile->a_k_stride = 1;
+    } else if (!job->plan.a_bytes) {
+        tile->a = (const float *)job->a.data + block->a_at + packed_at(lines, index, job->gemm->k, k);
+    } else {
+        tile->a = block->a + i * lines->panel_lines * n_k;
+    }
 }
 
 static void make_a_panels(const struct job *job, const struct block *block, size_t k, size_t n_k)
@@ -207,7 +223,7 @@ static void make_a_panels(const struct job *job, const struct block *block, size
 }
 
 /* Whether panel `index` of B is read where it is; a STRIDED one only when all its columns exist. */
-static bool b_is_direct(const struct job *job, size_t index)
+static inline bool b_is_direct(const struct job *job, size_t index)
 {
     const struct plan *plan = &job->plan;
     if (!plan->b_bytes)
@@ -234,6 +250,14 @@ static void make_b_panels(const struct job *job, const struct block *block, size
         job->b.fill(job->b.context, &part);
         return;
     }
+    if (job->b.form == MLS_GEMM_STRIDED && lines->line_stride == 1 && job->plan.by_rows &&
+        job->plan.b_bytes) {
+        size_t at = block->b_at + k * lines->k_stride + block->n0,
+               elem_bytes = job->b.dtype == MLS_FP16 ? 2 : 4;
+        job->kernels->gemm->spread((const uint8_t *)job->b.data + at * elem_bytes, job->b.dtype == MLS_FP16,
+                                   lines->k_stride, n_k, block->n, block->b);
+        return;
+    }
     size_t first = block->n0 / lines->panel_lines;
     for (size_t i = 0; i < pieces(block->n, lines->panel_lines); i++) {
         float *ret = block->b + i * lines->panel_lines * n_k;
@@ -250,8 +274,8 @@ static void make_b_panels(const struct job *job, const struct block *block, size
 }
 
 /* Sets what a tile reads of panel i of B; says whether it is fp16. */
-static bool point_at_b(const struct job *job, const struct block *block, size_t i, size_t k, size_t n_k,
-                       struct mls_gemm_tile *tile)
+static inline bool point_at_b(const struct job *job, const struct block *block, size_t i, size_t k,
+                              size_t n_k, struct mls_gemm_tile *tile)
 {
     const struct mls_gemm_lines *lines = &job->plan.b_lines;
     size_t index = block->n0 / lines->panel_lines + i;
@@ -275,64 +299,145 @@ static bool point_at_b(const struct job *job, const struct block *block, size_t 
     return false;
 }
 
-/* Where the sums of the tile at (m, n) of C come from and go to. */
-static void point_at_c(const struct job *job, const struct block *block, size_t m, size_t n, bool first,
-                       bool last, struct mls_gemm_tile *tile)
+/* One step of the sums of a block. */
+struct step {
+    size_t k, n_k;
+    bool first, last;
+};
+
+/* Where the sums of the tile at (m, n) of the block come from and go to. */
+static inline void point_at_c(const struct job *job, const struct block *block, const struct step *step,
+                              size_t m, size_t n, struct mls_gemm_tile *tile)
 {
     const struct mls_gemm *gemm = job->gemm;
-    size_t at = block->c_at + m * gemm->c_stride + n;
-    float *sums = block->sums + (m - block->m0) * job->plan.n_block + (n - block->n0);
+    size_t at = block->c_at + (block->m0 + m) * gemm->c_stride + block->n0 + n;
+    float *sums = block->sums + m * job->plan.n_block + n;
     size_t sums_stride = job->plan.n_block;
     if (gemm->c_dtype == MLS_FP32) {
         sums = (float *)gemm->c + at;
         sums_stride = gemm->c_stride;
     }
-    tile->from = first ? NULL : sums;
+    tile->from = step->first ? NULL : sums;
     tile->from_stride = sums_stride;
-    tile->row_bias = block->row_bias ? block->row_bias + m : NULL;
-    tile->col_bias = gemm->col_bias ? gemm->col_bias + n : NULL;
-    tile->to_fp16 = gemm->c_dtype == MLS_FP16 && last;
+    tile->added = gemm->added && step->last ? gemm->added + at : NULL;
+    tile->to_fp16 = gemm->c_dtype == MLS_FP16 && step->last;
     tile->to = tile->to_fp16 ? (void *)((uint16_t *)gemm->c + at) : (void *)sums;
     tile->to_stride = tile->to_fp16 ? gemm->c_stride : sums_stride;
 }
 
-static void multiply_block(const struct job *job, const struct block *block, size_t k_index)
+/* Sets what the tile fetches: part of what comes after it in the operand that is read from far. */
+static inline void look_ahead(const struct job *job, const struct block *block, const struct step *step,
+                              size_t i, size_t j, struct mls_gemm_tile *tile)
+{
+    enum { LINE_BYTES = 64 };
+    tile->ahead = (const uint8_t *)tile->a;
+    tile->ahead_step = 0;
+    size_t rows = job->plan.a_lines.panel_lines, cols = job->plan.b_lines.panel_lines;
+    if (job->plan.by_rows && !j && (i + 1) * rows < block->m) {
+        struct mls_gemm_tile next;
+        point_at_a(job, block, i + 1, step->k, step->n_k, &next);
+        tile->ahead = (const uint8_t *)next.a;
+        tile->ahead_step = next.a_k_stride * sizeof(float);
+    } else if (!job->plan.by_rows && (j + 1) * cols < block->n && i * LINE_BYTES < cols * sizeof(float)) {
+        struct mls_gemm_tile next;
+        size_t elem_bytes = point_at_b(job, block, j + 1, step->k, step->n_k, &next) ? 2 : 4;
+        tile->ahead = (const uint8_t *)next.b + i * LINE_BYTES;
+        tile->ahead_step = next.b_stride * elem_bytes;
+    }
+}
+
+/* A tile, and what chooses its kernel. */
+struct piece {
+    struct mls_gemm_tile tile;
+    size_t n_rows, vectors;
+    bool fp16;
+};
+
+static struct piece piece_of(const struct job *job, const struct step *step)
+{
+    const struct mls_gemm *gemm = job->gemm;
+    return (struct piece){
+        .tile = {.k = step->n_k, .clamps = gemm->clamps && step->last, .low = gemm->low, .high = gemm->high}};
+}
+
+static inline void set_rows(const struct job *job, const struct block *block, const struct step *step,
+                            size_t i, struct piece *piece)
+{
+    size_t rows = job->plan.a_lines.panel_lines, m = i * rows;
+    piece->n_rows = block->m - m < rows ? block->m - m : rows;
+    piece->tile.row_bias = block->row_bias ? block->row_bias + block->m0 + m : NULL;
+    point_at_a(job, block, i, step->k, step->n_k, &piece->tile);
+}
+
+static inline void set_columns(const struct job *job, const struct block *block, const struct step *step,
+                               size_t j, struct piece *piece)
+{
+    size_t cols = job->plan.b_lines.panel_lines, n = j * cols;
+    piece->tile.n_cols = block->n - n < cols ? block->n - n : cols;
+    piece->vectors = piece->tile.n_cols == cols ? job->kernels->gemm->vectors
+                                                : pieces(piece->tile.n_cols, job->kernels->gemm->lanes);
+    piece->tile.col_bias = job->gemm->col_bias ? job->gemm->col_bias + block->n0 + n : NULL;
+    piece->fp16 = point_at_b(job, block, j, step->k, step->n_k, &piece->tile);
+}
+
+static inline void multiply_piece(const struct job *job, const struct block *block, const struct step *step,
+                                  size_t i, size_t j, struct piece *piece)
 {
     const struct mls_gemm_kernels *kernels = job->kernels->gemm;
-    const struct plan *plan = &job->plan;
-    size_t k = k_index * plan->k_block;
-    size_t n_k = job->gemm->k - k < plan->k_block ? job->gemm->k - k : plan->k_block;
-    size_t rows = kernels->rows, cols = plan->b_lines.panel_lines;
-    make_a_panels(job, block, k, n_k);
-    make_b_panels(job, block, k, n_k);
-    for (size_t j = 0; j * cols < block->n; j++) {
-        struct mls_gemm_tile tile = {.k = n_k};
-        bool fp16 = point_at_b(job, block, j, k, n_k, &tile);
-        tile.n_cols = block->n - j * cols < cols ? block->n - j * cols : cols;
-        size_t vectors = pieces(tile.n_cols, kernels->lanes);
-        for (size_t i = 0; i * rows < block->m; i++) {
-            size_t n_rows = block->m - i * rows < rows ? block->m - i * rows : rows;
-            tile.a = a_panel(job, block, i, k, n_k);
-            point_at_c(job, block, block->m0 + i * rows, block->n0 + j * cols, k_index == 0,
-                       k_index + 1 == plan->n_k_blocks, &tile);
-            (fp16 ? kernels->tile_fp16 : kernels->tile_fp32)[n_rows - 1][vectors - 1](&tile);
+    point_at_c(job, block, step, i * kernels->rows, j * job->plan.b_lines.panel_lines, &piece->tile);
+    look_ahead(job, block, step, i, j, &piece->tile);
+    (piece->fp16 ? kernels->tile_fp16
+                 : kernels->tile_fp32)[piece->n_rows - 1][piece->vectors - 1](&piece->tile);
+}
+
+/* Rows m … m + n_rows - 1 of the block, as far as the block goes. */
+static void apply_epilogue(const struct job *job, const struct block *block, size_t m, size_t n_rows)
+{
+    const struct mls_gemm *gemm = job->gemm;
+    size_t elem_bytes = gemm->c_dtype == MLS_FP16 ? sizeof(uint16_t) : sizeof(float);
+    for (size_t i = m; gemm->epilogue && i < m + n_rows && i < block->m; i++) {
+        size_t at = block->c_at + (block->m0 + i) * gemm->c_stride + block->n0;
+        gemm->epilogue->apply(gemm->epilogue->context, (uint8_t *)gemm->c + at * elem_bytes, at, block->n);
+    }
+}
+
+static void multiply_block(const struct job *job, const struct block *block, const struct step *step)
+{
+    size_t rows = job->kernels->gemm->rows;
+    size_t n_rows = pieces(block->m, rows), n_cols = pieces(block->n, job->plan.b_lines.panel_lines);
+    make_a_panels(job, block, step->k, step->n_k);
+    make_b_panels(job, block, step->k, step->n_k);
+    struct piece piece = piece_of(job, step);
+    for (size_t i = 0; job->plan.by_rows && i < n_rows; i++) {
+        set_rows(job, block, step, i, &piece);
+        for (size_t j = 0; j < n_cols; j++) {
+            set_columns(job, block, step, j, &piece);
+            multiply_piece(job, block, step, i, j, &piece);
+        }
+        if (step->last)
+            apply_epilogue(job, block, i * rows, rows);
+    }
+    for (size_t j = 0; !job->plan.by_rows && j < n_cols; j++) {
+        set_columns(job, block, step, j, &piece);
+        for (size_t i = 0; i < n_rows; i++) {
+            set_rows(job, block, step, i, &piece);
+            multiply_piece(job, block, step, i, j, &piece);
         }
     }
+    if (step->last && !job->plan.by_rows)
+        apply_epilogue(job, block, 0, block->m);
 }
 
 static void block_task(void *context, size_t index, uint32_t thread)
 {
     const struct job *job = context;
-    const struct mls_gemm *gemm = job->gemm;
+    const struct plan *plan = &job->plan;
     struct block block = block_at(job, index, thread);
-    for (size_t k_index = 0; k_index < job->plan.n_k_blocks; k_index++)
-        multiply_block(job, &block, k_index);
-    if (!gemm->epilogue)
-        return;
-    size_t elem_bytes = gemm->c_dtype == MLS_FP16 ? sizeof(uint16_t) : sizeof(float);
-    for (size_t i = 0; i < block.m; i++) {
-        size_t at = block.c_at + (block.m0 + i) * gemm->c_stride + block.n0;
-        gemm->epilogue->apply(gemm->epilogue->context, (uint8_t *)gemm->c + at * elem_bytes, at, block.n);
+    for (size_t i = 0; i < plan->n_k_blocks; i++) {
+        struct step step = {
+            .k = i * plan->k_block, .n_k = plan->k_block, .first = i == 0, .last = i + 1 == plan->n_k_blocks};
+        step.n_k = job->gemm->k - step.k < step.n_k ? job->gemm->k - step.k : step.n_k;
+        multiply_block(job, &block, &step);
     }
 }
 

@@ -22,14 +22,22 @@ enum { MLS_GEMM_ROWS_MAX = 8, MLS_GEMM_VECTORS_MAX = 3, MLS_GEMM_BATCH_DIMS = 8 
 /* One tile of C: rows x (vectors * lanes) sums over k. */
 struct mls_gemm_tile {
     size_t k;
-    const float *a; /* [k][rows] */
-    const void *b;  /* [k] rows of b_stride elements, each holding all vectors; fp32 or fp16 */
+    const float
+        *a; /* row r of term k at r * a_row_stride + k * a_k_stride: a panel, or a matrix as it lies */
+    size_t a_row_stride, a_k_stride;
+    const void *b; /* [k] rows of b_stride elements, each holding all vectors; fp32 or fp16 */
     size_t b_stride;
+    const uint8_t
+        *ahead; /* what a later tile reads is fetched: one line at each term, ahead_step bytes apart */
+    size_t ahead_step;
     size_t n_cols;     /* columns that exist: at most vectors * lanes, more than one vector less */
     const float *from; /* sums so far, or NULL */
     size_t from_stride;
     const float *row_bias; /* first terms, when there are no sums yet; NULL: none */
     const float *col_bias;
+    const float *added; /* to the sums, before the clamp; rows as far apart as those of `to`; or NULL */
+    bool clamps;
+    float low, high;
     void *to; /* fp32, or fp16 when to_fp16 */
     size_t to_stride;
     bool to_fp16;
@@ -43,13 +51,16 @@ struct mls_gemm_kernels {
     size_t rows; /* of a full tile */
     size_t lanes;
     size_t vectors;
-    size_t k_block; /* terms after which a panel of B fills the first-level cache */
+    size_t k_block; /* terms after which sums are put down, so that panels of both stay near */
     /* [rows - 1][vectors - 1]; B in fp32, B in fp16 (converted on the fly). */
     mls_gemm_tile_kernel *tile_fp32[MLS_GEMM_ROWS_MAX][MLS_GEMM_VECTORS_MAX];
     mls_gemm_tile_kernel *tile_fp16[MLS_GEMM_ROWS_MAX][MLS_GEMM_VECTORS_MAX];
     /* ret[c * ret_stride + r] = source[r * source_stride + c] for r < n_rows, c < n_cols. */
     void (*transpose)(const float *source, size_t source_stride, size_t n_rows, size_t n_cols, float *ret,
                       size_t ret_stride);
+    /* Panels of B from n_k rows of n_cols neighbours, fp32 or fp16, source_stride elements apart. */
+    void (*spread)(const void *source, bool fp16, size_t source_stride, size_t n_k, size_t n_cols,
+                   float *ret);
 };
 
 enum mls_gemm_form {
@@ -93,7 +104,10 @@ struct mls_gemm {
     const float *row_bias; /* one a row of C, or NULL */
     size_t row_bias_batch; /* distance between the biases of one index of the last batch dimension */
     const float *col_bias; /* one a column of C, or NULL */
-    const struct mls_epilogue *epilogue; /* or NULL */
+    const float *added;    /* laid out as C, which is fp32: added to the products; or NULL */
+    bool clamps;           /* then to [low, high], NaN stays; the bits are those of separate operations */
+    float low, high;
+    const struct mls_epilogue *epilogue; /* after that; or NULL */
 };
 
 enum mls_gemm_side { MLS_GEMM_A, MLS_GEMM_B };

@@ -94,6 +94,7 @@ static inline vd vd_copysign(vd a, vd b)
     return (vd)(((vl)a & INT64_MAX) | ((vl)b & INT64_MIN));
 }
 
+#if !defined(V_OWN_MAX)
 /* The larger and the smaller; NaN when either is NaN, as NumPy's maximum and minimum. */
 static inline vf v_max(vf a, vf b)
 {
@@ -103,6 +104,7 @@ static inline vf v_min(vf a, vf b)
 {
     return v_select((a < b) | (a != a), a, b);
 }
+#endif
 
 #if !defined(V_OWN_LIMITS)
 /* a, or the limit where a is above (below) it; NaN stays NaN. */

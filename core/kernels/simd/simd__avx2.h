@@ -78,3 +78,15 @@ static inline void v_store_fp16(uint16_t *to, vf a)
 {
     _mm_storeu_si128((__m128i *)(void *)to, _mm256_cvtps_ph((__m256)a, _MM_FROUND_TO_NEAREST_INT));
 }
+
+#define V_OWN_MAX
+static inline vf v_max(vf a, vf b)
+{
+    __m256 larger = _mm256_max_ps((__m256)a, (__m256)b); /* b when they are equal or either is NaN */
+    return (vf)_mm256_blendv_ps(larger, (__m256)a, _mm256_cmp_ps((__m256)a, (__m256)a, _CMP_UNORD_Q));
+}
+static inline vf v_min(vf a, vf b)
+{
+    __m256 smaller = _mm256_min_ps((__m256)a, (__m256)b);
+    return (vf)_mm256_blendv_ps(smaller, (__m256)a, _mm256_cmp_ps((__m256)a, (__m256)a, _CMP_UNORD_Q));
+}

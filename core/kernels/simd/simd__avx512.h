@@ -121,6 +121,19 @@ static inline void v_store_tail_fp16(uint16_t *to, size_t n, vf a)
     _mm256_mask_storeu_epi16(to, first_lanes(n), _mm512_cvtps_ph((__m512)a, _MM_FROUND_TO_NEAREST_INT));
 }
 
+#define V_OWN_MAX
+static inline vf v_max(vf a, vf b)
+{
+    __mmask16 number = _mm512_cmp_ps_mask((__m512)a, (__m512)a, _CMP_ORD_Q);
+    return (vf)_mm512_mask_max_ps((__m512)a, number, (__m512)a,
+                                  (__m512)b); /* b when they are equal or b is NaN */
+}
+static inline vf v_min(vf a, vf b)
+{
+    __mmask16 number = _mm512_cmp_ps_mask((__m512)a, (__m512)a, _CMP_ORD_Q);
+    return (vf)_mm512_mask_min_ps((__m512)a, number, (__m512)a, (__m512)b);
+}
+
 #define V_OWN_FOLDS
 static inline bool v_any(vi mask)
 {

@@ -292,6 +292,42 @@ static void test_epilogue_meets_every_element_once(void **state)
         assert_true(c[i] == 2 * (float)(i / N) + (float)i);
 }
 
+static void test_added_and_clamp_come_last_and_keep_nan(void **state)
+{
+    (void)state;
+    enum { M = 11, N = 130, K = 800 };
+    float *a = numbers(M * K, 1), *b = numbers(K * N, 2), *added = numbers(M * N, 3), c[M * N];
+    added[N + 70] = NAN;
+    added[2 * N] = -INFINITY;
+    struct problem p = {.m = M, .n = N, .k = K};
+    for (size_t s = 0; s < N_ISAS; s++) {
+        struct mls_kernels kernels = mls_kernels_pick(isas[s]);
+        struct mls_gemm gemm = {.m = M,
+                                .n = N,
+                                .k = K,
+                                .a = operand(MLS_FP32, a, M, K, false),
+                                .b = operand(MLS_FP32, b, K, N, false),
+                                .c = c,
+                                .c_dtype = MLS_FP32,
+                                .c_stride = N,
+                                .added = added,
+                                .clamps = true,
+                                .low = -20,
+                                .high = 30};
+        void *scratch = aligned_alloc(64, mls_gemm_scratch_bytes(&kernels, &gemm, 1));
+        mls_gemm_run(&kernels, NULL, &gemm, scratch);
+        free(scratch);
+        for (size_t i = 0; i < M * N; i++) {
+            float sum = (float)expected_at(&p, a, b, NULL, 0, i / N, i % N) + added[i];
+            float want = sum < -20 ? -20 : sum > 30 ? 30 : sum;
+            assert_true(isnan(want) ? isnan(c[i]) : c[i] == want);
+        }
+    }
+    free(a);
+    free(b);
+    free(added);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -305,6 +341,7 @@ int main(void)
         cmocka_unit_test(test_fp16_overflow_is_infinite),
         cmocka_unit_test(test_threads_do_not_change_a_bit),
         cmocka_unit_test(test_epilogue_meets_every_element_once),
+        cmocka_unit_test(test_added_and_clamp_come_last_and_keep_nan),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
