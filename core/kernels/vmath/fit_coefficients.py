@@ -36,6 +36,17 @@ def mills(k):
     return f
 
 
+def gelu_outer(k):
+    """(g(s) - g(0)) / s, where g is t * Q(t) / exp(-t^2/2) as a function of s = (t - k) / (t + k)."""
+
+    def g(s):
+        t = k * (1 + s) / (1 - s)
+        return t * mp.erfc(t / mp.sqrt(2)) / 2 * mp.exp(t * t / 2)
+
+    center, slope = g(mp.mpf(0)), mp.diff(g, mp.mpf(0))
+    return lambda s: (g(s) - center) / s if abs(s) > mp.mpf("1e-12") else slope
+
+
 LN2H = mp.log(2) / 2
 K = mp.mpf("2.5")
 FITS = [
@@ -46,16 +57,15 @@ FITS = [
     ("erf_f32: erf(x) / x - 1 in x^2", 32,
      lambda z: mp.erf(mp.sqrt(z)) / mp.sqrt(z) - 1 if z > mp.mpf("1e-16") else 2 / mp.sqrt(mp.pi) * (1 - z / 3) - 1,
      [0, 1], 8),
-    ("center_f32: (1/2 - Q(x)) / x in x^2", 32,
-     lambda z: mp.erf(mp.sqrt(z / 2)) / mp.sqrt(z) / 2 if z > mp.mpf("1e-16") else (1 - z / 6) / mp.sqrt(2 * mp.pi), [0, 1], 7),
+    ("center_f32: ((1/2 - Q(x)) / x - 1 / sqrt(2 pi)) / x^2 in x^2", 32,
+     lambda z: (mp.erf(mp.sqrt(z / 2)) / mp.sqrt(z) / 2 - 1 / mp.sqrt(2 * mp.pi)) / z
+     if z > mp.mpf("1e-20") else -1 / mp.sqrt(2 * mp.pi) / 6, [0, 1], 6),
+    ("gelu_f32: t Q(t) / exp(-t^2/2) in s = (t - 2.5) / (t + 2.5), less its value at 0, over s", 32, gelu_outer(K),
+     [(1 - K) / (1 + K), (15 - K) / (15 + K)], 9),
     ("tail_f32: (t + 2.5) Q(t) / exp(-t^2/2) in (t - 2.5) / (t + 2.5)", 32, mills(K),
      [-1, (15 - K) / (15 + K)], 11),
     ("exp_f64: (e^r - 1 - r) / r^2", 64,
      lambda r: (mp.exp(r) - 1 - r) / r**2 if abs(r) > mp.mpf("1e-12") else mp.mpf(1) / 2 + r / 6, [-LN2H, LN2H], 8),
-    ("center_f64: (1/2 - Q(x)) / x in x^2", 64,
-     lambda z: mp.erf(mp.sqrt(z / 2)) / mp.sqrt(z) / 2 if z > mp.mpf("1e-16") else (1 - z / 6) / mp.sqrt(2 * mp.pi), [0, 1], 8),
-    ("tail_f64: (t + 2.5) Q(t) / exp(-t^2/2) in (t - 2.5) / (t + 2.5)", 64, mills(K),
-     [-1, (15 - K) / (15 + K)], 13),
     ("log_f64: (2 atanh s - 2 s) / s^3 in s^2", 64, atanh_tail, [0, (mp.sqrt(2) - 1)**4], 6),
     ("sin_f64: (sin r - r) / r^3 in r^2", 64, odd_tail(mp.sin), [0, (mp.pi / 4)**2], 5),
     ("cos_f64: (cos r - 1 + r^2/2) / r^4 in r^2", 64,

@@ -5,8 +5,11 @@
  */
 #pragma once
 
+/* In place whatever the size: a call would end the overlap of several values. */
+#define V_INLINE inline __attribute__((always_inline))
+
 /* Horner's rule, lowest coefficient first; the bound of the loop is a constant at every call. */
-static inline __attribute__((always_inline)) vf v_poly(vf x, const float *coefficients, int n)
+static V_INLINE vf v_poly(vf x, const float *coefficients, int n)
 {
     vf sum = v_set(coefficients[n - 1]);
     for (int i = n - 2; i >= 0; i--)
@@ -15,7 +18,7 @@ static inline __attribute__((always_inline)) vf v_poly(vf x, const float *coeffi
 }
 
 /* e^r - 1 for |r| <= ln(2)/2. */
-static inline vf v_expm1_reduced(vf r)
+static V_INLINE vf v_expm1_reduced(vf r)
 {
     /* exp_f32: (e^r - 1 - r) / r^2, |error| 6.49e-8 */
     static const float c[] = {0.500000000f, 0.166665770f, 0.0416665547f, 0.00836317307f, 0.00139261761f};
@@ -24,7 +27,7 @@ static inline vf v_expm1_reduced(vf r)
 
 /* e^(x + low) = (1 + result) * 2^n, |result| < 1/2; |low| small beside x, but not beside the result's
  * spacing. x as v_exp_parts bounds it. */
-static inline vf v_exp_bounded(vf x, vf low, vf *ret_n)
+static V_INLINE vf v_exp_bounded(vf x, vf low, vf *ret_n)
 {
     vf n = v_round(x * 0x1.715476p+0f); /* 1 / ln 2 */
     vf r = v_madd(n, v_set(-0x1.62e0p-1f), x);
@@ -33,13 +36,13 @@ static inline vf v_exp_bounded(vf x, vf low, vf *ret_n)
     return v_expm1_reduced(r);
 }
 
-static inline vf v_exp_parts(vf x, vf low, vf *ret_n)
+static V_INLINE vf v_exp_parts(vf x, vf low, vf *ret_n)
 {
     x = v_at_least(v_at_most(x, 89), -126); /* infinite from 88.73 on, 0 below -103.97 */
     return v_exp_bounded(x, low, ret_n);
 }
 
-static inline vf v_exp(vf x)
+static V_INLINE vf v_exp(vf x)
 {
     vf n, rest = v_exp_parts(x, v_set(-0.0f), &n); /* -0 adds nothing to any number */
     return v_scale(1.0f + rest, n);
@@ -52,7 +55,7 @@ static inline vf v_exp2(vf x)
     return v_scale(1.0f + v_expm1_reduced((x - n) * 0x1.62e430p-1f), n);
 }
 
-static inline vf v_tanh(vf x)
+static V_INLINE vf v_tanh(vf x)
 {
     /* tanh_f32: (tanh x - x) / x^3 in x^2, |error| 1.6e-9 */
     static const float c[] = {-0.333333332f, 0.133333036f,    -0.0539592596f,
@@ -64,30 +67,26 @@ static inline vf v_tanh(vf x)
 }
 
 /*
- * sigmoid(x) = (result + *ret_low) * 2^n. The quotient's error is computed and given beside it, so that what
- * is made of it is rounded once; the scale comes last, so that a denormal result is too.
+ * sigmoid(x) = result * (1 + *ret_error) * 2^n: what the quotient has lost is left to whatever is made of it,
+ * so that this is rounded once; the scale comes last, so that a denormal result is too.
  */
-static inline vf v_logistic(vf x, vf *ret_low, vf *ret_n)
+static V_INLINE vf v_logistic(vf x, vf *ret_error, vf *ret_n)
 {
-    vf n, rest = v_exp_parts(-v_abs(x), v_set(0), &n);
+    vf n, rest = v_exp_bounded(v_at_least(-v_abs(x), -126), v_set(-0.0f), &n);
     vi negative = x < 0.0f;
-    vf power = v_scale(v_set(1), v_select(n < -126.0f, v_set(-126), n)); /* beside 1, less is nothing */
-    vf top = 1.0f + rest, top_low = rest - (top - 1.0f);
-    top = v_select(negative, top, v_set(1));
-    top_low = (vf)((vi)top_low & negative);
-    vf one = 1.0f + power, bottom = v_madd(power, rest, one);
-    vf bottom_low = (power - (one - 1.0f)) + (power * rest - (bottom - one));
-    vf inverse = 1.0f / bottom, quotient = top * inverse;
-    vf error = v_product_error(quotient, bottom, top) + (quotient * bottom_low - top_low);
-    *ret_low = -error * inverse;
+    vf power = v_scale(v_set(1), v_at_least(n, -60)); /* beside 1, less is nothing */
+    vf one = 1.0f + power, bottom = v_madd(power, rest, one), bottom_low = v_madd(power, rest, one - bottom);
+    vf quotient = 1.0f / bottom,
+       lost = v_madd(quotient, bottom_low, v_product_error(quotient, bottom, v_set(1)));
+    *ret_error = (vf)((vi)rest & negative) - lost;
     *ret_n = (vf)((vi)n & negative);
     return quotient;
 }
 
-static inline vf v_sigmoid(vf x)
+static V_INLINE vf v_sigmoid(vf x)
 {
-    vf low, n, high = v_logistic(x, &low, &n);
-    return v_scale(high + low, n);
+    vf error, n, quotient = v_logistic(x, &error, &n);
+    return v_scale(v_madd(quotient, error, quotient), n);
 }
 
 /* The product with a function that vanishes at -infinity has no value there. */
@@ -96,12 +95,11 @@ static inline vf v_nan_at_minus_infinity(vf x, vf value)
     return v_select(x == -INFINITY, v_set(NAN), value);
 }
 
-static inline vf v_silu(vf x)
+static V_INLINE vf v_silu(vf x)
 {
-    vf low, n, high = v_logistic(x, &low, &n);
-    vf bounded = v_select(x < -126.0f, v_set(-126), x); /* the result is 0 long before */
-    vf product = bounded * high;
-    vf rest = v_madd(bounded, low, v_product_error(bounded, high, product));
+    vf error, n, quotient = v_logistic(x, &error, &n);
+    vf bounded = v_at_least(x, -126), product = bounded * quotient; /* the result is 0 long before */
+    vf rest = v_madd(product, error, v_product_error(bounded, quotient, product));
     vf result = v_select((x > 32.0f) | (x == 0.0f), x, v_scale(product + rest, n));
     return v_nan_at_minus_infinity(x, result);
 }
@@ -135,6 +133,35 @@ static inline vf v_erf(vf x)
 }
 
 /*
+ * x times the normal distribution function of x: near 0 by its odd part, else from the upper tail Q as max(x,
+ * 0) - |x| Q(|x|).
+ */
+static V_INLINE vf v_gelu(vf x)
+{
+    /* center_f32: ((1/2 - Q(x)) / x - 1 / sqrt(2 pi)) / x^2 in x^2, |error| 1.7e-11 */
+    static const float center[] = {-0.0664903800f,  0.00997355578f,  -0.00118731379f,
+                                   0.000115372629f, -9.32305579e-6f, 5.54172541e-7f};
+    /* gelu_f32: t Q(t) / exp(-t^2/2) in s = (t - 2.5) / (t + 2.5), less its value at 0, over s,
+     * |error| 1.6e-9 */
+    static const float outer[] = {0.136482257f,    -0.150852440f,   0.0706133495f,
+                                  -0.00357522148f, -0.00901080248f, 0.000457802443f,
+                                  0.00167669206f,  0.000182121721f, -0.000364453083f};
+    const vf middle = v_set(0x1.69cee6p-2f);
+    vi positive = x > 0.0f;
+    vf t = v_at_most(v_abs(x), 15);
+    t = v_select(positive & (t > 9.0f), v_set(9), t); /* far less than x: no denormals, which are slow */
+    vf high = (vf)((vi)t & (int32_t)0xfffff000);      /* the upper 12 bits have an exact square */
+    vf n, rest = v_exp_parts(high * high * -0.5f, (t - high) * (t + high) * -0.5f, &n);
+    vf s = (t - 2.5f) / (t + 2.5f), part = v_madd(s, v_poly(s, outer, 9), v_set(1.10476449e-8f));
+    vf tail = v_scale(v_madd(middle, rest, v_madd(part, rest, part)) + middle, n);
+    vf large = v_select(positive, x - tail, -tail);
+    const vf slope = v_set(0x1.988454p-2f); /* 1 / sqrt(2 pi) without its last part */
+    vf z = x * x, first = x * slope, bend = v_madd(z, v_poly(z, center, 6), v_set(-1.13351701e-8f));
+    vf small = v_madd(x, v_madd(x, bend, v_product_error(x, slope, first)), v_madd(x, first, x * 0.5f));
+    return v_nan_at_minus_infinity(x, v_select(t < 1.0f, v_copysign(small, x), large));
+}
+
+/*
  * ---- The same for fp16 arguments and results ----
  *
  * Quicker, and for each of fp16's numbers the result of the functions above, rounded once: unary_test.c tries
@@ -143,7 +170,7 @@ static inline vf v_erf(vf x)
  */
 
 /* 1 + e^x = result + *ret_low; never infinite, but 1 + e^88 from there on. */
-static inline vf v_one_plus_exp(vf x, vf *ret_low)
+static V_INLINE vf v_one_plus_exp(vf x, vf *ret_low)
 {
     vf n, rest = v_exp_bounded(v_at_least(v_at_most(x, 88), -60), v_set(-0.0f), &n); /* no denormals: slow */
     vf power = v_scale(v_set(1), n), one = 1.0f + power, sum = v_madd(power, rest, one);
@@ -151,13 +178,13 @@ static inline vf v_one_plus_exp(vf x, vf *ret_low)
     return sum;
 }
 
-static inline vf v_sigmoid_half(vf x)
+static V_INLINE vf v_sigmoid_half(vf x)
 {
     vf low, sum = v_one_plus_exp(-x, &low), quotient = 1.0f / sum;
     return v_madd(quotient * low, -quotient, quotient);
 }
 
-static inline vf v_silu_half(vf x)
+static V_INLINE vf v_silu_half(vf x)
 {
     vf low, sum = v_one_plus_exp(-x, &low);
     return v_nan_at_minus_infinity(x, x * (1.0f / sum));
@@ -172,11 +199,12 @@ static inline vf v_exp2_reduced(vf f)
     return v_madd(f, v_poly(f, c, 6), v_set(1));
 }
 
-/* max(x, 0) - |x| Q(|x|), where the normal distribution's tail Q(t) is 2^p(t) / 2; from -5.7 on it is 0 in fp16. */
-static inline vf v_gelu_half(vf x)
+/* max(x, 0) - |x| Q(|x|), where the normal distribution's tail Q(t) is 2^p(t) / 2; from -5.7 on it is 0 in
+ * fp16. */
+static V_INLINE vf v_gelu_half(vf x)
 {
     /* log2(2 Q(t)) / t by fit_half_gelu.py: right for each argument of fp16 */
-    static const float c[] = {-1.15110826f,     -0.459151953f,    -0.0527487062f,   0.00749112433f,
+    static const float c[] = {-1.15110826f,     -0.459151953f,    -0.0527487062f,  0.00749112433f,
                               -0.000476959627f, -4.87083744e-05f, 1.19571978e-05f, -6.92896037e-07f};
     vf t = v_at_most(v_abs(x), 6);
     vf power = t * v_poly(t, c, 8), n = v_round(power);

@@ -163,34 +163,6 @@ static inline vd vd_times_sigmoid(vd x, vd y)
     return vd_select(y < 0.0, x * e, x) / (1.0 + e);
 }
 
-/* The normal distribution's upper tail Q(t) for 0 <= t; beyond 15 as at 15. */
-static inline vd vd_normal_tail(vd t)
-{
-    /* tail_f64: (t + 2.5) Q(t) / exp(-t^2/2) in (t - 2.5) / (t + 2.5), |error| 1.15e-10 */
-    static const double c[] = {0.70665665684934523,     -0.43369214118830867,   0.13198728401392930,
-                               0.0092391423842492975,   -0.016390126243827169,  -0.0016245758416806514,
-                               0.0025389536755313774,   0.00075673098238185166, -0.00032776366002625694,
-                               -0.00025585764422748716, -8.8284411587880865e-6, 4.8591083636381017e-5,
-                               1.5713697724352435e-5};
-    t = vd_select(t > 15.0, vd_set(15), t);
-    vd q = 1.0 / (t + 2.5);
-    return vd_exp(t * t * -0.5) * vd_poly((t - 2.5) * q, c, 13) * q;
-}
-
-/* x times the normal distribution function of x. */
-static inline vd vd_gelu(vd x)
-{
-    /* center_f64: (1/2 - Q(x)) / x in x^2, |error| 5.69e-14 */
-    static const double c[] = {0.39894228040137572,    -0.066490380059611345,  0.0099735568565511640,
-                               -0.0011873269827914137, 0.00011542981307688519, -9.4341438765294840e-6,
-                               6.5330602720943376e-7,  -3.3122262944591168e-8};
-    vd t = vd_abs(x), tail = vd_normal_tail(t);
-    vd bounded = vd_select(x < -15.0, vd_set(-15), x); /* a float's 0 from -14.2 on */
-    vd outer = bounded * vd_select(x < 0.0, tail, 1.0 - tail);
-    outer = vd_select(x == -(double)INFINITY, vd_set((double)NAN), outer); /* -infinity times 0 */
-    return vd_select(t < 1.0, x * vd_madd(x, vd_poly(x * x, c, 8), vd_set(0.5)), outer);
-}
-
 static inline vd vd_gelu_tanh(vd x)
 {
     /* 0.5 (1 + tanh a) = sigmoid(2 a), a = sqrt(2/pi) (x + 0.044715 x^3) */
