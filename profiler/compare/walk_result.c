@@ -227,6 +227,31 @@ static size_t conclude_outputs(const struct walk_sums *sums, struct mls_walk_out
     return a->n_outputs;
 }
 
+static const char *copy_text(char **at, const char *text)
+{
+    char *copy = *at;
+    *at = stpcpy(copy, text) + 1;
+    return copy;
+}
+
+/* Names and types become the walk's own; false when out of memory. */
+static bool keep_texts(struct mls_walk *walk, struct mls_walk_op *ops, struct mls_walk_output *outputs)
+{
+    size_t bytes = 1;
+    for (size_t i = 0; i < walk->n_ops; i++)
+        bytes += strlen(ops[i].type) + strlen(ops[i].name) + 2;
+    for (size_t i = 0; i < walk->n_outputs; i++)
+        bytes += strlen(outputs[i].name) + 1;
+    char *at = walk->texts = malloc(bytes);
+    for (size_t i = 0; at && i < walk->n_ops; i++) {
+        ops[i].type = copy_text(&at, ops[i].type);
+        ops[i].name = copy_text(&at, ops[i].name);
+    }
+    for (size_t i = 0; at && i < walk->n_outputs; i++)
+        outputs[i].name = copy_text(&at, outputs[i].name);
+    return walk->texts != NULL;
+}
+
 struct mls_walk *walk_conclude(const struct walk_sums *sums)
 {
     size_t n_a = mls_plan_step_count(sums->a->plan);
@@ -248,6 +273,10 @@ struct mls_walk *walk_conclude(const struct walk_sums *sums)
         return NULL;
     }
     walk->n_outputs = conclude_outputs(sums, outputs);
+    if (!keep_texts(walk, ops, outputs)) {
+        mls_walk_free(walk);
+        return NULL;
+    }
     return walk;
 }
 
@@ -260,5 +289,6 @@ void mls_walk_free(struct mls_walk *walk)
     free((void *)(uintptr_t)walk->keep);
     free((void *)(uintptr_t)walk->worst);
     free((void *)(uintptr_t)walk->outputs);
+    free(walk->texts);
     free(walk);
 }

@@ -1,5 +1,8 @@
 #include "app/engine.h"
 
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -117,6 +120,9 @@ static void *walk_twins(void *argument)
     mls_signals_block_thread();
     if (mls_twins_walk(engine->twins, &engine->walk, NULL) != MLS_OK)
         engine->walk = NULL;
+#ifdef __GLIBC__
+    malloc_trim(0); /* two loads more: the memory that is shown is the model's again */
+#endif
     atomic_store(&engine->examined, MLS_EXAMINED_WALKED);
     return NULL;
 }

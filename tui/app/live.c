@@ -143,6 +143,7 @@ static void end_duel(struct mls_live *live)
 {
     mls_duel_free(live->duel);
     live->duel = NULL;
+    live->snapshot.duel = (struct mls_duel_view){.n_rounds = 0};
     live->snapshot.dueled = false;
     live->snapshot.comparison = NULL;
 }
@@ -296,6 +297,7 @@ bool mls_live_duel(struct mls_live *live, const char *path, const struct mls_set
     if (!live->engine || live->options.synthetic || live->snapshot.phase != MLS_PHASE_RUNNING)
         return false;
     end_duel(live);
+    live->snapshot.dueled = live->snapshot.duel.busy = true;
     if (path) {
         other.path = path;
         other.spec_file = NULL;
@@ -305,8 +307,10 @@ bool mls_live_duel(struct mls_live *live, const char *path, const struct mls_set
     const struct mls_duel_side there = {
         .loader = &other, .settings = path ? &live->options.settings : settings, .label = label};
     live->duel = path ? mls_duel_start(&there, &here) : mls_duel_start(&here, &there);
-    if (!live->duel)
+    if (!live->duel) {
+        end_duel(live);
         return false;
+    }
     snprintf(note, sizeof note, "compared in turns with %.140s; the model pauses", label);
     mls_live_note(live, MLS_LOG_NOTE, note);
     mls_engine_pause(live->engine, true);

@@ -27,6 +27,7 @@ static void duel(struct mls_state *state, struct mls_live *live, const char *pat
         mls_state_say(state, false, "%.150s: in turns for some seconds, the model pauses (x cancels)", label);
     else
         mls_state_say(state, true, "cannot compare with %.180s: no model runs here", label);
+    mls_state_refresh(state);
 }
 
 /* The settings as they were come back when the model cannot be started with the new ones. */

@@ -4,6 +4,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include <strings.h>
 
 #define ON(verb) (1u << VERB_##verb)
@@ -212,8 +213,9 @@ static enum mls_status find_command(int argc, char *const *argv, struct argument
                                     struct mls_error *reterr)
 {
     *ret_next = 1;
-    if (argc < 2) {
-        arguments->help = arguments->help_all = true;
+    if (argc < 2) { /* in front of a terminal: the screen, where a model can be chosen */
+        bool terminal = isatty(STDIN_FILENO) && isatty(STDOUT_FILENO);
+        arguments->help = arguments->help_all = !terminal;
     } else if (!strcmp(argv[1], "help")) {
         arguments->help = true;
         arguments->help_all = argc < 3;

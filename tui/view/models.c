@@ -74,6 +74,14 @@ static enum mls_style style(const void *user, size_t row)
     return state_styles[view->snapshot->found[row].state];
 }
 
+/* Why it is refused; the path stands in the list already. */
+static const char *reason_of(const struct mls_found *found)
+{
+    const char *path = strstr(found->reason, found->path);
+    const char *rest = path ? path + strlen(found->path) : "";
+    return strncmp(rest, ": ", 2) == 0 ? rest + 2 : found->reason;
+}
+
 static int draw(const struct mls_view *view, struct mls_grid *grid, struct mls_rect rect)
 {
     const struct mls_snapshot *snapshot = view->snapshot;
@@ -82,10 +90,11 @@ static int draw(const struct mls_view *view, struct mls_grid *grid, struct mls_r
     mls_grid_format(grid, rect.x + 1, rect.y, rect.columns - 2, MLS_STYLE_DIM,
                     "%zu below %s%s; Enter opens one", snapshot->n_found, snapshot->found_root,
                     snapshot->finding ? ", still looking" : "");
-    if (view->list.n_order && snapshot->found[view->list.selected_row].reason[0])
-        mls_grid_text(grid, rect.x + 1, rect.y + 1, rect.columns - 2, MLS_STYLE_WARNING,
-                      snapshot->found[view->list.selected_row].reason);
-    return 3;
+    enum { REASON_LINES = 3 };
+    struct mls_rect below = {rect.x, rect.y + 1, rect.columns, rect.rows - 1 < REASON_LINES ? rect.rows - 1 : REASON_LINES};
+    if (view->list.n_order)
+        mls_panel_text(grid, &below, 0, MLS_STYLE_WARNING, reason_of(&snapshot->found[view->list.selected_row]));
+    return REASON_LINES + 2;
 }
 
 const struct mls_view_ops mls_view_models = {

@@ -112,8 +112,12 @@ static void draw_roofline(const struct mls_snapshot *snapshot, const struct mls_
     mls_panel_skip(rect, 1);
     mls_panel_fact(
         grid, rect, "",
-        "%.1f of %.1f GFLOP/s possible here (%.0f %%)  ·  roof %.0f GFLOP/s, %.1f GB/s, all threads",
-        stats->gflops, limit, stats->gflops / limit * 100, roof->gflops, roof->gbytes_per_s);
+        "%.1f GFLOP/s, %.0f %% of the roof here%s  ·  roof %.0f GFLOP/s in fp32, %.1f GB/s, all threads",
+        stats->gflops, stats->gflops / limit * 100,
+        stats->gflops <= limit          ? ""
+        : limit < roof->gflops * 0.9999 ? " (values in the cache)"
+                                        : " (integers, or fewer operations)",
+        roof->gflops, roof->gbytes_per_s);
 }
 
 /* What flowed through it in one prediction: range, mean, what is not finite, and a histogram from min to max.

@@ -6,7 +6,7 @@
 #include "view/view.h"
 #include "widget/graph.h"
 
-enum { WIDE_COLUMNS = 140, ROOMY_COLUMNS = 90, TOP_MAX = 40, TYPES_MAX = 64 };
+enum { WIDE_COLUMNS = 140, ROOMY_COLUMNS = 90, TOP_MAX = 64, TYPES_MAX = 64 };
 
 /* Which type each step has: made once for a plan, since steps lie all over the memory. */
 struct overview {

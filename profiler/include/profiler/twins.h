@@ -18,7 +18,7 @@ struct mls_twins;
 struct mls_twins *mls_twins_create(const struct mls_loader_options *options, const atomic_bool *stop);
 
 /* mls_twins_walk: loads both, runs both, compares: A is the one in fp32. Takes its time; once for each pair.
- * The caller frees the walk. */
+ * The loads are gone when it returns. The caller frees the walk. */
 enum mls_status mls_twins_walk(struct mls_twins *twins, struct mls_walk **ret_walk, struct mls_error *reterr);
 
 /* mls_twins_cancel: makes a load end soon; with `stop` set, mls_twins_walk as well. From any thread. */

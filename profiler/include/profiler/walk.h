@@ -79,6 +79,7 @@ struct mls_walk {
     size_t n_keep;
     const struct mls_walk_output *outputs;
     size_t n_outputs;
+    char *texts; /* names and types: a walk outlives the models */
 };
 
 /*

@@ -354,6 +354,53 @@ static void a_second_baseline_leaves_nothing_of_the_first(void **state)
     stop(&screen);
 }
 
+/* Until the duel says `busy` no more, or has something to show. */
+static void watch_duel(struct screen *screen, bool to_its_end)
+{
+    const struct mls_snapshot *snapshot = mls_live_snapshot(screen->live);
+    do {
+        nanosleep(&(struct timespec){.tv_nsec = 2000000}, NULL);
+        mls_live_update(screen->live, false);
+        mls_state_refresh(&screen->state);
+    } while (snapshot->duel.busy && (to_its_end || !snapshot->duel.snr_db));
+}
+
+static void the_model_runs_in_turns_with_itself_under_other_settings(void **state)
+{
+    (void)state;
+    struct screen screen;
+    start(&screen, DEMO_MODEL);
+    const struct mls_snapshot *snapshot = mls_live_snapshot(screen.live);
+    run(&screen, 3);
+    assert_false(mls_state_command(&screen.state, "compare precision=declared")); /* as it is */
+    assert_false(mls_state_command(&screen.state, "compare precision=nonsense"));
+    assert_true(mls_state_command(&screen.state, "compare precision=high"));
+    assert_int_equal(screen.state.settings.precision, MLS_PRECISION_DECLARED);
+    mls_wishes_fulfil(&screen.state, screen.live, NULL);
+    draw(&screen, 80, 24);
+    watch_duel(&screen, false);
+    draw(&screen, 120, 40);
+    assert_string_equal(snapshot->duel.error, "");
+    assert_non_null(snapshot->duel.snr_db);
+    assert_non_null(snapshot->comparison);
+    assert_ptr_equal(snapshot->comparison, snapshot->duel.comparison);
+    assert_string_equal(snapshot->comparison->b->label, "precision=high");
+    assert_int_equal(snapshot->comparison->a->runs, snapshot->comparison->b->runs);
+    assert_int_equal(snapshot->duel.walk->n_outputs, 2);
+    uint64_t runs = snapshot->predictions.runs;
+    mls_live_cancel(screen.live);
+    watch_duel(&screen, true);
+    run(&screen, runs + 2); /* the model goes on */
+    assert_non_null(snapshot->comparison);
+    assert_true(mls_state_command(&screen.state, "compare /nonexistent/model"));
+    mls_wishes_fulfil(&screen.state, screen.live, NULL);
+    draw(&screen, 80, 24);
+    watch_duel(&screen, true);
+    draw(&screen, 80, 24);
+    assert_string_not_equal(snapshot->duel.error, "");
+    stop(&screen);
+}
+
 static void weights_are_compressed_by_a_setting_and_plain_again(void **state)
 {
     (void)state;
@@ -425,6 +472,7 @@ int main(void)
         cmocka_unit_test(tab_completes_the_command_line),
         cmocka_unit_test(clicks_do_what_their_keys_do),
         cmocka_unit_test(a_second_baseline_leaves_nothing_of_the_first),
+        cmocka_unit_test(the_model_runs_in_turns_with_itself_under_other_settings),
         cmocka_unit_test(weights_are_compressed_by_a_setting_and_plain_again),
         cmocka_unit_test(the_findings_of_the_screen_know_what_was_measured),
     };
