@@ -13,6 +13,8 @@ enum { QUERIES_LEAST = 8 };
 struct parts {
     uint32_t query, key, value, mask;
     double scale;
+    struct piece_node *turned; /* the transpose that makes the key as the product wants it, not as attention does; or NULL */
+    struct piece_node *product; /* of query and key */
 };
 
 static bool is_product(const struct piece_node *node, bool transpose_y)
@@ -59,6 +61,24 @@ static bool peel_transpose(const struct piece *piece, uint32_t *value)
     return rank >= 2;
 }
 
+/*
+ * Converters join the transpose that a product asks for with the one before it, which brings heads to the front: what such a
+ * transpose makes is turned back by exchanging the last two of its dimensions.
+ */
+static bool turn(struct piece *piece, const struct parts *parts)
+{
+    int64_t perm[MLS_RANK_MAX];
+    int rank = mls_op_ints(&parts->turned->call, 1, perm, MLS_RANK_MAX);
+    if (rank < 2)
+        return false;
+    int64_t last = perm[rank - 1];
+    perm[rank - 1] = perm[rank - 2];
+    perm[rank - 2] = last;
+    uint32_t value = piece_ints_value(piece, parts->product, perm, (unsigned)rank, true);
+    const struct piece_binding bindings[] = {{"perm", value}, {NULL, 0}};
+    return value != PIECE_NONE && piece_retype(piece, parts->turned, bindings);
+}
+
 static bool is_last_axis(const struct piece *piece, const struct piece_node *softmax)
 {
     double axis = -1;
@@ -97,23 +117,28 @@ static bool has_many_queries(const struct piece *piece, uint32_t query)
 
 static bool find_parts(const struct piece *piece, const struct piece_node *last, struct parts *ret)
 {
-    struct parts parts = {.value = piece_arg(last, 1), .mask = PIECE_NONE, .scale = 1};
+    struct parts parts = {.value = piece_arg(last, 1), .mask = PIECE_NONE, .scale = 1, .turned = NULL};
     const struct piece_node *softmax = piece_sole_source(piece, piece_arg(last, 0));
     if (!is_product(last, false) || !piece_is(softmax, "softmax") || !is_last_axis(piece, softmax))
         return false;
     uint32_t scores = piece_arg(softmax, 0);
     peel_mask(piece, &scores, &parts.mask);
     peel_scale(piece, &scores, &parts.scale);
-    const struct piece_node *first = piece_sole_source(piece, scores);
+    struct piece_node *first = piece_sole_source(piece, scores);
     if (!is_product(first, true) && !is_product(first, false))
         return false;
     parts.query = piece_arg(first, 0);
     parts.key = piece_arg(first, 1);
     peel_scale(piece, &parts.query, &parts.scale);
     peel_scale(piece, &parts.key, &parts.scale);
-    if (is_product(first, false) && !peel_transpose(piece, &parts.key))
-        return false;
-    peel_scale(piece, &parts.key, &parts.scale);
+    parts.product = first;
+    if (is_product(first, false) && !peel_transpose(piece, &parts.key)) {
+        parts.turned = piece_sole_source(piece, parts.key);
+        if (!piece_is(parts.turned, "transpose"))
+            return false;
+    }
+    if (!parts.turned)
+        peel_scale(piece, &parts.key, &parts.scale);
     *ret = parts;
     return has_many_queries(piece, parts.query) && parts.scale > 0 && isfinite((float)parts.scale) && (float)parts.scale > 0;
 }
@@ -126,11 +151,16 @@ uint32_t pass_attention(struct piece *piece)
         struct parts parts;
         if (!piece_is(node, "matmul") || !find_parts(piece, node, &parts))
             continue;
+        uint32_t perm = parts.turned ? piece_named_arg(parts.turned, "perm") : PIECE_NONE;
+        if (parts.turned && !turn(piece, &parts))
+            continue;
         uint32_t scale = piece_number_value(piece, node, MLS_FP32, (float)parts.scale);
         const struct piece_binding bindings[] = {{"query", parts.query}, {"key", parts.key},     {"value", parts.value},
                                                  {"attn_mask", parts.mask}, {"scale", scale}, {NULL, 0}};
         if (scale != PIECE_NONE && piece_rewrite(piece, node, "pass_attention", bindings))
             touched += node->n_origins;
+        else if (parts.turned) /* as it was */
+            piece_retype(piece, parts.turned, (const struct piece_binding[]){{"perm", perm}, {NULL, 0}});
     }
     return touched;
 }

@@ -235,19 +235,20 @@ static bool bind(struct piece *piece, struct piece_node *node, const struct piec
     return piece_wire(piece, node);
 }
 
-/* Whether the row takes the operands, and computes what the node computed. */
-static bool infers_same(struct piece *piece, struct piece_node *node, const struct mls_type *type)
+/* Whether the row takes the operands, and computes what the node computed, or anything at all with `retype`. */
+static bool infers(struct piece *piece, struct piece_node *node, const struct mls_type *type, bool retype)
 {
     struct mls_error ignored;
     struct mls_type *found = &node->call.outputs[0]->type;
     bool ok = !mls_op_check_params(node->row, &node->call, &ignored) && !node->row->infer(&node->call, &ignored);
-    ok = ok && mls_type_equal(found, type);
-    *found = *type;
+    ok = ok && (retype || mls_type_equal(found, type));
+    if (!retype || !ok)
+        *found = *type;
     return ok && !piece->out_of_memory;
 }
 
 static bool rewrite(struct piece *piece, struct piece_node *node, const struct mls_op_row *row,
-                    const struct piece_binding *bindings)
+                    const struct piece_binding *bindings, bool retype)
 {
     struct piece_node before = *node;
     const struct mls_type type = node->call.outputs[0]->type;
@@ -257,7 +258,7 @@ static bool rewrite(struct piece *piece, struct piece_node *node, const struct m
     node->row = row;
     bool wired = bind(piece, node, bindings);
     piece->out_of_memory = piece->out_of_memory || !wired;
-    if (!wired || !infers_same(piece, node, &type)) {
+    if (!wired || !infers(piece, node, &type, retype)) {
         *node = before;
         for (uint32_t i = 0; bindings[i].param; i++)
             if (bindings[i].value != PIECE_NONE)
@@ -271,7 +272,7 @@ static bool rewrite(struct piece *piece, struct piece_node *node, const struct m
 
 bool piece_rewrite(struct piece *piece, struct piece_node *node, const char *op, const struct piece_binding *bindings)
 {
-    return rewrite(piece, node, mls_op_find(op, MLS_OPSET_MAX), bindings);
+    return rewrite(piece, node, mls_op_find(op, MLS_OPSET_MAX), bindings, false);
 }
 
 /* Readers of a value near the node that computes it; with `by`, they read that instead. */
@@ -297,7 +298,7 @@ static uint32_t redirect(struct piece *piece, const struct piece_node *from, uin
 
 enum { BINDINGS_MAX = MLS_OP_PARAMS_MAX + 1 };
 
-bool piece_rebind(struct piece *piece, struct piece_node *node, const struct piece_binding *bindings)
+static bool rebind(struct piece *piece, struct piece_node *node, const struct piece_binding *bindings, bool retype)
 {
     struct piece_binding all[BINDINGS_MAX] = {{NULL, 0}};
     for (uint32_t i = 0; i < node->n_arguments; i++) {
@@ -308,7 +309,17 @@ bool piece_rebind(struct piece *piece, struct piece_node *node, const struct pie
             if (!strcmp(changed->param, all[i].param))
                 all[i].value = changed->value;
     }
-    return rewrite(piece, node, node->row, all);
+    return rewrite(piece, node, node->row, all, retype);
+}
+
+bool piece_rebind(struct piece *piece, struct piece_node *node, const struct piece_binding *bindings)
+{
+    return rebind(piece, node, bindings, false);
+}
+
+bool piece_retype(struct piece *piece, struct piece_node *node, const struct piece_binding *bindings)
+{
+    return piece->values[node->outputs[0]].n_uses == 1 && rebind(piece, node, bindings, true);
 }
 
 bool piece_forward(struct piece *piece, struct piece_node *node, uint32_t value)

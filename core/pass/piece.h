@@ -146,6 +146,10 @@ bool piece_rewrite(struct piece *piece, struct piece_node *node, const char *op,
 /* piece_rebind: the same for a node that goes on with its operation: parameters that are not named keep their values. */
 bool piece_rebind(struct piece *piece, struct piece_node *node, const struct piece_binding *bindings);
 
+/* piece_retype: as piece_rebind, and what the node computes may have another type. Only where one node alone reads it, which
+ * is changed next and relies on the new type. */
+bool piece_retype(struct piece *piece, struct piece_node *node, const struct piece_binding *bindings);
+
 /*
  * piece_forward: makes everybody who reads the only output of a node read `value` instead, and removes the node; who
  * computes the value, or else who reads it, stands for it from now on. False, and nothing is done, where it is read

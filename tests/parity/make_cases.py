@@ -398,6 +398,24 @@ def pass_attention():
              target=ct.target.iOS17, snr_db=snr_db)
 
 
+def pass_attention_heads():
+    """Attention as converters leave it: one transpose brings the heads of the key to the front and turns it for the product."""
+    r = rng(24)
+    q, k, v = (r.standard_normal((2, 40, 3, 16)).astype(np.float32) for _ in range(3))
+
+    @mb.program(input_specs=[mb.TensorSpec(v.shape) for v in (q, k, v)], opset_version=ct.target.iOS17)
+    def program(q, k, v):
+        heads = mb.transpose(x=q, perm=(0, 2, 1, 3))
+        scores = mb.mul(x=mb.matmul(x=heads, y=mb.transpose(x=k, perm=(0, 2, -1, -3))), y=np.full(1, 0.25, np.float32))
+        y = mb.matmul(x=mb.softmax(x=scores, axis=-1), y=mb.transpose(x=v, perm=(0, 2, 1, 3)))
+        return mb.transpose(x=y, perm=(0, 2, 1, 3), name="y")
+
+    a, b, c = (x.astype(np.float64).swapaxes(1, 2) for x in (q, k, v))
+    y = softmax(a @ b.swapaxes(-1, -2) / 4) @ c
+    save("pass_attention_heads", program, {"q": q, "k": k, "v": v}, [y.swapaxes(1, 2).astype(np.float32)],
+         target=ct.target.iOS17, snr_db=90)
+
+
 def pass_activations():
     """silu, three kinds of gelu, two of hard swish, and PReLU with one slope and with one for each channel, written out."""
     slopes = (rng(21).random((1, 4, 1, 1)) - 0.5).astype(np.float32)
@@ -633,7 +651,7 @@ def pass_bytes():
 def main():
     for make in (loop_counts, loop_swaps, loop_grows, loop_nested, branches, data_dependent, lists, shared_memory, folded,
                  rounding, flexible, states, states_shapes, random, fusion, fusion_loop,
-                 pass_attention, pass_activations, pass_scales, pass_exact, pass_places, pass_bytes):
+                 pass_attention, pass_attention_heads, pass_activations, pass_scales, pass_exact, pass_places, pass_bytes):
         try:
             make()
             print(make.__name__)

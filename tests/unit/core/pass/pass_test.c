@@ -20,6 +20,7 @@ struct pass_case {
 static const struct pass_case cases[] = {
     {"attention", "pass_attention", 14, 110},
     {"attention", "pass_attention_fp16", 14, 50},
+    {"attention", "pass_attention_heads", 4, 110},
     {"activations", "pass_activations", 28, 110},
     {"scales", "pass_scales", 6, 110},
     {"scales", "pass_scales_fp16", 6, 50},
