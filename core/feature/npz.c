@@ -150,6 +150,7 @@ static enum mls_status visit_all(const struct mls_interface *interface, const ch
         enum mls_status status = mls_fail(reterr, MLS_ERR_INPUT_INVALID, "cannot read %s as .npz: %s", path,
                                           zip_error_strerror(&error));
         zip_error_fini(&error);
+        mls_error_hint(reterr, "--inputs takes an archive of several arrays; --input NAME=FILE takes one of them");
         return status;
     }
     enum mls_status status = MLS_OK;

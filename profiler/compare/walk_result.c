@@ -86,6 +86,20 @@ static bool carried_errors(const struct walk_sums *sums, double *ret_carried, do
     return makers != NULL;
 }
 
+/* Operations whose elements are some of their operands' as they are: what differs, differed before. */
+static bool hands_on(const char *type)
+{
+    static const char *const types[] = {
+        "relu",          "relu6",          "clip",    "abs",     "maximum",     "minimum",        "max_pool",
+        "reduce_max",    "reduce_min",     "concat",  "stack",   "split",       "slice_by_index", "slice_by_size",
+        "reshape",       "transpose",      "squeeze", "tile",    "expand_dims", "pad",            "reverse",
+        "space_to_depth", "depth_to_space", "select",  "identity", "upsample_nearest_neighbor"};
+    for (size_t i = 0; i < sizeof types / sizeof types[0]; i++)
+        if (!strcmp(types[i], type))
+            return true;
+    return false;
+}
+
 static struct mls_walk_op conclude_op(const struct walk_sums *sums, uint32_t a, double carried)
 {
     const struct difference *sum = &sums->sums[a];
@@ -107,7 +121,8 @@ static struct mls_walk_op conclude_op(const struct walk_sums *sums, uint32_t a, 
                              .n_lost = sum->n_lost};
     op.snr_db = difference_snr_db(sum);
     op.relative_error = difference_relative(sum);
-    op.added_error = op.relative_error > carried ? op.relative_error - carried : 0;
+    bool adds = op.relative_error > carried && !(hands_on(op.type) && step->n_fused < 2 && other->n_fused < 2);
+    op.added_error = adds ? op.relative_error - carried : 0;
     return op;
 }
 

@@ -245,6 +245,9 @@ static bool write_counters(const struct view *view, const struct export_rows *ro
         for (enum mls_counter j = 0; j < MLS_COUNTER_COUNT; j++) {
             if (mls_counters_missing(counters, j) || !row->stats.time.runs)
                 mls_table_cell(table, "%s", "n/a");
+            else if (j == MLS_COUNTER_CPU_NS)
+                add_duration(view, table, true,
+                             mls_counters_sum(counters, row->step->index, j) / row->stats.time.runs);
             else
                 mls_table_cell(table, "%.4g",
                                (double)mls_counters_sum(counters, row->step->index, j) /

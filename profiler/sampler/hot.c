@@ -301,7 +301,7 @@ struct mls_hot_totals mls_hot_totals(const struct mls_hot *hot)
 static bool is_executor(const char *name)
 {
     static const char *const names[] = {"mls_run_predict", "run_steps", "run_step",   "worker_main",
-                                        "mls_pool_for",    "work",      "run_control"};
+                                        "mls_pool_for",    "work",      "work_off",   "run_control"};
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
         if (!strcmp(name, names[i]))
             return true;
