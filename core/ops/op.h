@@ -158,6 +158,12 @@ struct mls_op_row {
     bool (*fuse)(const struct mls_op_call *call, const struct mls_kernels *kernels, unsigned param,
                  struct mls_fused_op *ret_fused);
 
+    /*
+     * Whether output 0 is nothing but elements of parameter 0 that follow each other, from *ret_first_elem on, which its
+     * constants say: then it need not be computed. Absent: it is not. Static types only; only constants have data.
+     */
+    bool (*part)(const struct mls_op_call *call, uint64_t *ret_first_elem);
+
     /* Computes the outputs. All inputs have data (or no elements); outputs have memory unless ALLOCATES. */
     enum mls_status (*run)(struct mls_op_call *call, struct mls_op_env *env);
 };

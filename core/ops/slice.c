@@ -140,6 +140,20 @@ static enum mls_status copy_slice(struct mls_op_call *call, const struct mls_ten
     return MLS_OK;
 }
 
+/* Whether a slice is in one piece: whole inner dimensions, some neighbours of one, and one index of those around it. */
+static bool is_piece(const struct mls_type *x, const struct span *spans, uint64_t *ret_first_elem)
+{
+    int64_t dims[MLS_RANK_MAX], strides[MLS_RANK_MAX];
+    unsigned whole = x->rank;
+    while (whole && spans[whole - 1].n == x->dims[whole - 1] && spans[whole - 1].step == 1)
+        whole--;
+    for (unsigned i = 0; i < whole; i++)
+        if (spans[i].n != 1 && (i + 1 < whole || spans[i].n < 1 || spans[i].step != 1))
+            return false;
+    *ret_first_elem = (uint64_t)view_slice(x, spans, dims, strides);
+    return true;
+}
+
 static enum mls_status unknown_rank(const struct mls_op_call *call)
 {
     mls_op_out(call, 0)->type =
@@ -169,6 +183,14 @@ static enum mls_status run_slice_by_index(struct mls_op_call *call, struct mls_o
     struct span spans[MLS_RANK_MAX];
     enum mls_status status = solve_slice(call, FROM_X, &x->type, spans, env->error);
     return status ? status : copy_slice(call, x, spans, env);
+}
+
+static bool part_slice_by_index(const struct mls_op_call *call, uint64_t *ret_first_elem)
+{
+    const struct mls_type *x = &mls_op_in(call, X)->type;
+    struct span spans[MLS_RANK_MAX];
+    struct mls_error ignored;
+    return !solve_slice(call, FROM_X, x, spans, &ignored) && is_piece(x, spans, ret_first_elem);
 }
 
 /* ---- slice_by_size ---- */
@@ -226,6 +248,15 @@ static enum mls_status run_slice_by_size(struct mls_op_call *call, struct mls_op
     if (status == MLS_ERR_OP_ARGUMENT) /* begin may be computed */
         env->error->status = status = MLS_ERR_RUN_INDEX;
     return status ? status : copy_slice(call, mls_op_in(call, SIZED_X), spans, env);
+}
+
+static bool part_slice_by_size(const struct mls_op_call *call, uint64_t *ret_first_elem)
+{
+    const struct mls_tensor *begin = mls_op_in(call, SIZED_BEGIN);
+    struct span spans[MLS_RANK_MAX];
+    struct mls_error ignored;
+    return begin->data && !solve_sized(call, spans, &ignored) &&
+           is_piece(&mls_op_in(call, SIZED_X)->type, spans, ret_first_elem);
 }
 
 /* ---- crop ---- */
@@ -332,7 +363,7 @@ static enum mls_status run_slice_update(struct mls_op_call *call, struct mls_op_
     {                                                                                 \
         .name = "slice_by_index", .since = (opset),                                   \
         .params = {[X] = {"x", (types), 0, 0}, SLICE_PARAMS_OF(index_types, FROM_X)}, \
-        .infer = infer_slice_by_index, .run = run_slice_by_index                      \
+        .infer = infer_slice_by_index, .part = part_slice_by_index, .run = run_slice_by_index \
     }
 #define BY_SIZE(opset, types, index_types)                         \
     {                                                              \
@@ -340,7 +371,7 @@ static enum mls_status run_slice_update(struct mls_op_call *call, struct mls_op_
         .params = {[SIZED_X] = {"x", (types), 0, 0},               \
                    [SIZED_BEGIN] = {"begin", (index_types), 0, 0}, \
                    [SIZED_SIZE] = {"size", (index_types), 0, 0}},  \
-        .infer = infer_slice_by_size, .run = run_slice_by_size     \
+        .infer = infer_slice_by_size, .part = part_slice_by_size, .run = run_slice_by_size \
     }
 
 static const struct mls_op_row rows[] = {

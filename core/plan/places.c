@@ -1,12 +1,14 @@
 /*
- * places.c: parts of a value that lie in one piece. What split or concat do along the outermost dimension of more than one
- * element moves nothing: parts of a split are views at an offset, and what a concat (or stack) joins is computed where it
+ * places.c: parts of a value that lie in one piece. What split, slices or concat do along the outermost dimension of more than one
+ * element moves nothing: parts of a split and slices are views at an offset (of a
+ * state, too, as long as nobody writes to it before the last of them is read), and what a concat (or stack) joins is computed where it
  * ends up, if nobody needs it after that. Both only where kernels find data aligned as usual.
  */
 #include "plan/plan.h"
 
 #include <string.h>
 
+#include "ops/copy.h"
 #include "ops/op_check.h"
 
 enum { PART_ALIGN = 64 };
@@ -79,12 +81,74 @@ static bool view_parts(struct mls_plan *plan, uint32_t index)
     return true;
 }
 
+/* The arguments of a step as its row sees them; false when out of memory. */
+static bool call_of(struct mls_plan *plan, const struct plan_step *step, struct mls_op_call *ret_call)
+{
+    *ret_call = (struct mls_op_call){.row = step->row, .n_outputs = step->n_outputs};
+    ret_call->args = MLS_NEW_ARRAY(plan->arena, step->n_arguments, struct mls_arg);
+    ret_call->outputs = MLS_NEW_ARRAY(plan->arena, step->n_outputs, struct mls_tensor *);
+    if (!ret_call->args || !ret_call->outputs)
+        return false;
+    for (uint32_t i = 0; i < step->n_outputs; i++)
+        ret_call->outputs[i] = &plan->slots[step->outputs[i]].tensor;
+    for (uint32_t i = 0; i < step->n_arguments; i++) {
+        const struct plan_argument *given = &step->arguments[i];
+        struct mls_tensor **values = MLS_NEW_ARRAY(plan->arena, given->n, struct mls_tensor *);
+        if (!values)
+            return false;
+        for (uint32_t j = 0; j < given->n; j++)
+            values[j] = &plan->slots[given->slots[j]].tensor;
+        ret_call->args[i] = (struct mls_arg){.values = values, .n = given->n};
+    }
+    return true;
+}
+
+/* Whether a state is written by one of the steps (after, until]: by name, or in place by a step whose result lies in it. */
+static bool is_written(const struct mls_plan *plan, uint32_t state, uint32_t after, uint32_t until)
+{
+    for (uint32_t i = after + 1; i <= until && i < plan->n_steps; i++) {
+        const struct plan_step *step = &plan->steps[i];
+        bool by_name = step->row->flags & MLS_OP_ALIAS_STATE && step->arguments[0].slots[0] == state && !step->n_outputs;
+        if (by_name && !step->view)
+            return true;
+        for (uint32_t j = 0; j < step->n_outputs && !step->view; j++)
+            if (plan_root(plan, step->outputs[j]) == state)
+                return true;
+    }
+    return false;
+}
+
+static bool view_slice(struct mls_plan *plan, uint32_t index)
+{
+    const struct plan_step *step = &plan->steps[index];
+    uint32_t x = step->arguments[0].slots[0], root = plan_root(plan, x), part = step->outputs[0];
+    const struct plan_slot *whole = &plan->slots[root];
+    uint64_t first;
+    struct mls_op_call call;
+    bool lasts = whole->storage == PLAN_INPUT || (is_free(whole, step) && whole->first_step < index) ||
+                 (whole->storage == PLAN_STATE && !is_written(plan, root, index, plan->slots[part].last_step));
+    if (!lasts || !is_free(&plan->slots[part], step) || !call_of(plan, step, &call) || !step->row->part(&call, &first))
+        return false;
+    uint64_t at = plan_offset(plan, x) + first * mls_elem_bytes(&plan->slots[x].tensor);
+    if (at % PART_ALIGN)
+        return false;
+    make_view(plan, part, root, at);
+    leave_nothing(plan, index);
+    return true;
+}
+
 uint32_t plan_view_parts(struct mls_plan *plan)
 {
     uint32_t n = 0;
-    for (uint32_t i = 0; i < plan->n_steps; i++)
-        if (!strcmp(plan->steps[i].row->name, "split") && !plan->steps[i].dynamic && !plan->steps[i].view)
+    for (uint32_t i = 0; i < plan->n_steps; i++) {
+        const struct plan_step *step = &plan->steps[i];
+        if (step->dynamic || step->view)
+            continue;
+        if (!strcmp(step->row->name, "split"))
             n += view_parts(plan, i);
+        else if (step->row->part)
+            n += view_slice(plan, i);
+    }
     return n;
 }
 
