@@ -44,6 +44,15 @@ static bool mixing_helps(const struct mls_sweep *sweep, char *evidence, size_t s
     return true;
 }
 
+static bool some_lose_most(const struct mls_sweep *sweep, char *evidence, size_t size)
+{
+    size_t used = (size_t)snprintf(evidence, size, "with 4 bits in it alone, the outputs keep");
+    for (size_t i = 0; i < sweep->n_worst && used < size; i++)
+        used += (size_t)snprintf(evidence + used, size - used, "%s %.1f dB (%s, %.60s)", i ? "," : "",
+                                 sweep->worst[i].outputs_snr_db, sweep->worst[i].type, sweep->worst[i].name);
+    return sweep->n_worst > 0;
+}
+
 static bool integers_lose(const struct mls_sweep *sweep, char *evidence, size_t size)
 {
     const struct mls_sweep_result *int4 = find(sweep, "int4 per block"),
@@ -90,9 +99,9 @@ static bool smallest_good(const struct mls_sweep *sweep, char *evidence, size_t 
 
 static bool always(const struct mls_sweep *sweep, char *evidence, size_t size)
 {
-    snprintf(
-        evidence, size,
-        "the Neural Engine expands palettes and int8 as it goes (iOS 17 and later), the GPU int4 in blocks");
+    snprintf(evidence, size,
+             "palettes suit the Neural Engine, weights of 4 bits in blocks the GPU of a Mac, pruned ones the Neural Engine and "
+             "the CPU; quantized activations the Neural Engine of A17 Pro and M4");
     return sweep->n_done > 1;
 }
 
@@ -111,26 +120,29 @@ static const struct {
      groups_help},
     {"COMP007", "weights are not equally sensitive", "--target-size, which chooses bits for each weight",
      mixing_helps},
+    {"COMP007", "some operations lose most", "leave them in fp16 (--skip NAME), or give them more bits", some_lose_most},
     {"COMP008", "integers of 4 bits lose accuracy", "smaller blocks, calibration data, int8, or palettes",
      integers_lose},
     {"COMP009", "pruning without training loses accuracy", "less sparsity, or training-time pruning",
      pruning_loses},
     {"COMP003", "the technique depends on the hardware",
-     "palettes for the Neural Engine; int4 per block for the GPU; int8 with quantized activations where most "
-     "is on the Neural "
-     "Engine",
+     "palettize for the Neural Engine, quantize for the GPU; --quantize-activations where most is on the Neural Engine; measure "
+     "on the target",
      always},
 };
 
 const char *mls_sweep_suits(const struct mls_sweep_setting *setting)
 {
-    if (setting->mixed)
-        return "ANE";
     if (!setting->n_passes)
-        return "all";
-    const struct mls_compress_setting *last = &setting->passes[setting->n_passes - 1];
-    bool small = last->dtype == MLS_INT4 || last->dtype == MLS_UINT4;
-    return last->compressor == MLS_COMPRESS_QUANTIZE && (small || last->granularity == MLS_PER_BLOCK) ? "GPU" : "ANE";
+        return setting->mixed ? "ANE" : "all"; /* mixed: of palettes */
+    switch (setting->passes[setting->n_passes - 1].compressor) {
+    case MLS_COMPRESS_PALETTIZE:
+        return "ANE";
+    case MLS_COMPRESS_QUANTIZE:
+        return "GPU";
+    default: /* pruned */
+        return "ANE+CPU";
+    }
 }
 
 size_t mls_sweep_advise(const struct mls_sweep *sweep,

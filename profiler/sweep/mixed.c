@@ -32,8 +32,7 @@ static const struct choice {
 enum {
     N_CHOICES = sizeof choices / sizeof *choices,
     PROBE = 1, /* of the first family */
-    PROBED_MAX =
-        48, /* weights that are measured; the smaller ones are taken to be as sensitive as the median */
+    PROBED_DEFAULT = 48, /* weights that are measured; smaller ones are taken to be as sensitive as the median */
     PROBE_SAMPLES = 2,
     ROUNDS_MAX = 12
 };
@@ -56,6 +55,7 @@ struct mixing {
     const struct mls_trial *trial;
     const struct mls_mixed_options *options;
     struct mls_compressed *compressed[N_CHOICES];
+    bool borrowed[N_CHOICES]; /* it was known before */
     uint64_t made_bytes[N_CHOICES]; /* of the packages */
     struct candidate *candidates;
     size_t n;
@@ -128,18 +128,55 @@ static bool allowed(const struct mixing *mixing, unsigned choice)
     return !mixing->options->opset_fixed || mls_compress_opset(&setting, false) <= mixing->options->opset;
 }
 
+static size_t n_probed_of(const struct mixing *mixing)
+{
+    size_t wanted = mixing->options->n_probed ? mixing->options->n_probed : PROBED_DEFAULT;
+    return mixing->n < wanted ? mixing->n : wanted;
+}
+
+static bool same_setting(const struct mls_compress_setting *a, const struct mls_compress_setting *b)
+{
+    bool groups = a->granularity == MLS_PER_GROUPED_CHANNEL, blocks = a->granularity == MLS_PER_BLOCK;
+    return a->compressor == b->compressor && a->mode == b->mode && a->nbits == b->nbits && a->dtype == b->dtype &&
+           a->granularity == b->granularity && (!groups || a->group_size == b->group_size) &&
+           (!blocks || a->block_size == b->block_size) && a->cluster_dim == b->cluster_dim &&
+           a->per_channel_scale == b->per_channel_scale && a->weight_threshold == b->weight_threshold;
+}
+
+static const struct mls_mixed_known *find_known(const struct mixing *mixing, unsigned choice)
+{
+    struct mls_compress_setting setting = setting_of(choice);
+    for (size_t i = 0; i < mixing->options->n_known; i++)
+        if (same_setting(&setting, mixing->options->known[i].setting))
+            return &mixing->options->known[i];
+    return NULL;
+}
+
+static enum mls_status compress_choice(struct mixing *mixing, unsigned c, struct mls_error *reterr)
+{
+    const struct mls_mixed_known *known = find_known(mixing, c);
+    const struct mls_compress_rule rule = {.scope = MLS_SCOPE_GLOBAL, .setting = setting_of(c)};
+    if (known) {
+        mixing->compressed[c] = known->compressed;
+        mixing->borrowed[c] = true;
+        mixing->made_bytes[c] = known->package_bytes;
+        return MLS_OK;
+    }
+    enum mls_status status = compress(mixing, &rule, 1, &mixing->compressed[c], reterr);
+    if (!status) { /* only the figures are needed */
+        mixing->made_bytes[c] = package_bytes(mixing->compressed[c]);
+        mls_package_release(mixing->compressed[c]->package);
+        mixing->compressed[c]->package = NULL;
+    }
+    return status;
+}
+
 static enum mls_status compress_all(struct mixing *mixing, struct mls_error *reterr)
 {
     for (unsigned c = 1; c < N_CHOICES; c++) {
-        const struct mls_compress_rule rule = {.scope = MLS_SCOPE_GLOBAL, .setting = setting_of(c)};
         if (!allowed(mixing, c))
             continue;
-        enum mls_status status = compress(mixing, &rule, 1, &mixing->compressed[c], reterr);
-        if (!status) { /* only the figures are needed */
-            mixing->made_bytes[c] = package_bytes(mixing->compressed[c]);
-            mls_package_release(mixing->compressed[c]->package);
-            mixing->compressed[c]->package = NULL;
-        }
+        enum mls_status status = compress_choice(mixing, c, reterr);
         if (!status)
             status = step(mixing, reterr);
         if (status)
@@ -247,7 +284,7 @@ static enum mls_status fill_sensitivity(struct mixing *mixing, size_t n_probed, 
 static enum mls_status measure(struct mixing *mixing, struct mls_error *reterr)
 {
     qsort_r(mixing->by_size, mixing->n, sizeof *mixing->by_size, larger_first, mixing->candidates);
-    size_t n_probed = mixing->n < PROBED_MAX ? mixing->n : PROBED_MAX;
+    size_t n_probed = n_probed_of(mixing);
     mixing->steps = N_CHOICES - 1 + n_probed * N_FAMILIES + 1;
     enum mls_status status = MLS_OK;
     for (enum family family = 0; !status && family < N_FAMILIES; family++) {
@@ -397,7 +434,7 @@ static enum mls_status tell_sensitivities(const struct mixing *mixing, struct ml
                                      .type = candidate->weight->op_type,
                                      .from_bytes = candidate->options[0].bytes,
                                      .outputs_snr_db = noise > 0 ? -10 * log10(noise) : (double)INFINITY,
-                                     .measured = i < PROBED_MAX,
+                                     .measured = i < n_probed_of(mixing),
                                      .nbits = candidate->chosen ? setting_of(candidate->chosen).nbits : 0};
     }
     qsort(mixed->sensitivities, mixed->n_sensitivities, sizeof *mixed->sensitivities, most_sensitive_first);
@@ -475,7 +512,7 @@ enum mls_status mls_mixed_choose(const struct mls_loaded *loaded, const struct m
                                  struct mls_error *reterr)
 {
     struct mixing mixing = {
-        .loaded = loaded, .trial = trial, .options = options, .steps = N_CHOICES + PROBED_MAX * N_FAMILIES};
+        .loaded = loaded, .trial = trial, .options = options, .steps = N_CHOICES + PROBED_DEFAULT * N_FAMILIES};
     struct mls_mixed mixed = {0};
     enum mls_status status = compress_all(&mixing, reterr);
     if (!status)
@@ -490,7 +527,7 @@ enum mls_status mls_mixed_choose(const struct mls_loaded *loaded, const struct m
     if (!status)
         status = tell_sensitivities(&mixing, &mixed, reterr);
     for (unsigned c = 0; c < N_CHOICES; c++)
-        mls_compressed_free(mixing.compressed[c]);
+        mls_compressed_free(mixing.borrowed[c] ? NULL : mixing.compressed[c]);
     free(mixing.candidates);
     free(mixing.by_size);
     if (status)

@@ -8,15 +8,18 @@
 #include "core/clock.h"
 #include "profiler/mixed.h"
 
-enum { WARMUP_TURNS = 2, RUNS_MIN = 10, RUNS_MAX = 1000, DEFAULT_GROUP = 16 };
-#define MAX_SECONDS_DEFAULT 1.5
+enum { WARMUP_TURNS = 2, RUNS_MIN = 10, RUNS_MAX = 1000, DEFAULT_GROUP = 16, PROBED = 24 };
+#define MAX_SECONDS_DEFAULT 1.25
 
 struct sweeping {
     const struct mls_loaded *loaded;
     const struct mls_sweep_options *options;
     struct mls_trial *trial;
     struct mls_sweep *sweep;
+    struct mls_mixed_known *known; /* figures of settings of one pass, for mixing; compressed is owned */
+    size_t n_known;
     uint64_t begin_ns;
+    uint64_t mixing_ns; /* when the mixed setting was begun */
 };
 
 /* ---- The default settings --------------------------------------------------------------------- */
@@ -254,10 +257,20 @@ static bool watch_mixing(void *user, uint64_t done, uint64_t total)
     const struct sweeping *sweeping = user;
     const struct mls_sweep_listener *listener = sweeping->options->listener;
     size_t index = sweeping->sweep->n_done;
-    bool go_on = !listener || !listener->at ||
-                 listener->at(listener->user, index, sweeping->sweep->n,
-                              total ? 0.9 * (double)done / (double)total : 0, 0);
+    double share = total ? 0.9 * (double)done / (double)total : 0; /* the rest: its predictions */
+    double elapsed_ns = (double)(mls_clock_ns() - sweeping->mixing_ns);
+    uint64_t left_ns = share > 0 ? (uint64_t)(elapsed_ns * (1 - share) / share) : 0;
+    bool go_on = !listener || !listener->at || listener->at(listener->user, index, sweeping->sweep->n, share, left_ns);
     return go_on && !stopped(sweeping);
+}
+
+static void note_worst(const struct mls_mixed *mixed, struct mls_sweep *sweep)
+{
+    for (size_t i = 0; i < mixed->n_sensitivities && sweep->n_worst < MLS_SWEEP_WORST; i++) {
+        const struct mls_sensitivity *from = &mixed->sensitivities[i];
+        if (from->measured && isfinite(from->outputs_snr_db))
+            sweep->worst[sweep->n_worst++] = (struct mls_sweep_worst){from->name, from->type, from->outputs_snr_db};
+    }
 }
 
 static enum mls_status try_mixed(struct sweeping *sweeping, struct mls_sweep_result *result,
@@ -272,15 +285,19 @@ static enum mls_status try_mixed(struct sweeping *sweeping, struct mls_sweep_res
                                               .opset = sweeping->options->opset,
                                               .opset_fixed = sweeping->options->opset_fixed,
                                               .threads = mls_session_threads(sweeping->loaded->session),
+                                              .n_probed = PROBED,
+                                              .known = sweeping->known,
+                                              .n_known = sweeping->n_known,
                                               .progress = &progress};
     struct mls_mixed mixed = {0};
-    uint64_t begin = mls_clock_ns();
+    uint64_t begin = sweeping->mixing_ns = mls_clock_ns();
     enum mls_status status = mls_mixed_choose(sweeping->loaded, sweeping->trial, &options, &mixed, reterr);
     result->compress_ns = mls_clock_ns() - begin;
     const struct mls_sweep_listener *listener = sweeping->options->listener;
     if (!status && listener && listener->sensitive)
         listener->sensitive(listener->user, mixed.sensitivities, mixed.n_sensitivities);
     if (!status) {
+        note_worst(&mixed, sweeping->sweep);
         note_figures(mixed.compressed, result);
         status = try_package(sweeping, mixed.compressed->package, result, reterr);
     }
@@ -312,7 +329,14 @@ static enum mls_status try_setting(struct sweeping *sweeping, struct mls_sweep_r
     result->compress_ns = compressed->elapsed_ns;
     note_figures(compressed, result);
     status = try_package(sweeping, compressed->package, result, reterr);
-    mls_compressed_free(compressed);
+    if (setting->n_passes != 1) {
+        mls_compressed_free(compressed);
+        return status;
+    }
+    mls_package_release(compressed->package);
+    compressed->package = NULL;
+    sweeping->known[sweeping->n_known++] =
+        (struct mls_mixed_known){&setting->passes[0], compressed, result->package_bytes};
     return status;
 }
 
@@ -384,8 +408,11 @@ enum mls_status mls_sweep_run(const struct mls_loaded *loaded, const struct mls_
     }
     struct sweeping sweeping = {
         .loaded = loaded, .options = options, .sweep = sweep, .begin_ns = mls_clock_ns()};
-    enum mls_status status = mls_trial_create(loaded, &options->trial, &sweeping.trial, reterr);
+    sweeping.known = calloc(options->n_settings + 1, sizeof *sweeping.known);
+    enum mls_status status = sweeping.known ? mls_trial_create(loaded, &options->trial, &sweeping.trial, reterr)
+                                            : mls_fail(reterr, MLS_ERR_MEMORY, "cannot compare settings: out of memory");
     if (status) {
+        free(sweeping.known);
         mls_sweep_free(sweep);
         return status;
     }
@@ -399,6 +426,9 @@ enum mls_status mls_sweep_run(const struct mls_loaded *loaded, const struct mls_
     mark_front(sweep);
     sweep->elapsed_ns = mls_clock_ns() - sweeping.begin_ns;
     mls_trial_free(sweeping.trial);
+    for (size_t i = 0; i < sweeping.n_known; i++)
+        mls_compressed_free(sweeping.known[i].compressed);
+    free(sweeping.known);
     *ret_sweep = sweep;
     return MLS_OK;
 }

@@ -18,6 +18,12 @@ grep -q '"schema": "mlscope.sweep"' "$work/sweep.json" || fail "no schema"
 for key in package_bytes weights_bytes weights_snr_db outputs_snr_db accuracy p50_ns p99_ns peak_rss_bytes predicted pareto method; do
     [ "$(grep -c "\"$key\":" "$work/sweep.json")" -ge 10 ] || fail "$key is missing"
 done
+grep -q '"evidence": "with 4 bits in it alone, the outputs keep [0-9.]* dB (' "$work/sweep.json" ||
+    fail "no word on the operations that lose most"
+for suits in 'quantize:GPU' 'palettize:ANE' 'prune:ANE+CPU'; do
+    case $suits in quantize*) label='int8 per channel' ;; palettize*) label='4-bit grouped' ;; *) label='pruned 50 %' ;; esac
+    grep -A30 "\"label\": \"$label\"," "$work/sweep.json" | grep -m1 '"suits"' | grep -q "\"${suits#*:}\"" || fail "$label does not suit ${suits#*:}"
+done
 grep -q '</svg>' "$work/plot.svg" || fail "no plot"
 "$MLSCOPE" sweep $demo/digits.mlpackage --runs 2 --csv >"$work/sweep.csv" || fail "sweep --csv"
 [ "$(wc -l <"$work/sweep.csv")" = 11 ] || fail "csv has not eleven lines"

@@ -117,7 +117,7 @@ static bool write_text(struct work *work, const struct mls_sweep_advice *advice,
                    sweep->cancelled ? ", cancelled" : "");
     console_printf(console, "times: this machine, in turns with the plain model; Apple: predicted for %s\n",
                    mls_placement_profile_name(work->hardware));
-    console_printf(console, "suits: where Apple hardware uses the weights as they are stored; the estimates know nothing of that\n");
+    console_printf(console, "suits: what Apple's guide advises the technique for; the estimates know nothing of that\n");
     for (size_t i = 0; i < n_advice; i++)
         console_printf(console, "\n%s %s\n  %s\n  fix: %s\n", advice[i].id, advice[i].title,
                        advice[i].evidence, advice[i].fix);

@@ -13,8 +13,9 @@ struct mls_sweep_advice {
 enum { MLS_SWEEP_ADVICE_MAX = 8 };
 
 /*
- * mls_sweep_suits: where weights of this setting stay small while a model runs, by Apple's guide to compression (coremltools
- * 9, "Overview of optimizations" and its pages by technique): elsewhere they are expanded when the model is loaded. Static.
+ * mls_sweep_suits: the units of Apple hardware that a setting is for, by the technique that comes last: palettes the Neural
+ * Engine, quantized weights the GPU, pruned ones the Neural Engine and the CPU (Apple's guide to optimisation: the rows F163 of
+ * the features and PERF009 of the symptoms). Static.
  */
 const char *mls_sweep_suits(const struct mls_sweep_setting *setting);
 

@@ -7,6 +7,13 @@
 #include "core/compress.h"
 #include "profiler/trial.h"
 
+/* What a setting makes of all weights, known from before. */
+struct mls_mixed_known {
+    const struct mls_compress_setting *setting;
+    struct mls_compressed *compressed; /* its package is not needed; borrowed */
+    uint64_t package_bytes;
+};
+
 struct mls_mixed_options {
     uint64_t target_bytes;     /* of the package at most; 0: none */
     double min_outputs_snr_db; /* at least; used when target_bytes is 0 */
@@ -15,6 +22,9 @@ struct mls_mixed_options {
     uint32_t opset;            /* as in struct mls_compress_options */
     bool opset_fixed;
     uint32_t threads;
+    size_t n_probed; /* weights whose sensitivity is measured, the largest; 0: 48 */
+    const struct mls_mixed_known *known;
+    size_t n_known;
     const struct mls_compress_progress *progress; /* or NULL: steps of the whole */
 };
 

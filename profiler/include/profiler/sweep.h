@@ -51,6 +51,14 @@ struct mls_sweep_result {
 
 struct mls_sensitivity; /* profiler/mixed.h */
 
+enum { MLS_SWEEP_WORST = 3 };
+
+/* An operation whose weight alone, as the mixed setting measures it, costs the outputs most. */
+struct mls_sweep_worst {
+    const char *name, *type; /* borrowed from the model */
+    double outputs_snr_db;
+};
+
 /* A listener. All members may be absent. */
 struct mls_sweep_listener {
     void *user;
@@ -70,7 +78,7 @@ struct mls_sweep_options {
     uint32_t opset; /* as in struct mls_compress_options */
     bool opset_fixed;
     uint64_t runs;                             /* turns; 0: as many as fit into max_seconds, 10 at least */
-    double max_seconds;                        /* of turns for each setting; 0: 1.5 */
+    double max_seconds;                        /* of turns for each setting; 0: 1.25 */
     const struct mls_sweep_listener *listener; /* or NULL */
 };
 
@@ -81,6 +89,8 @@ struct mls_sweep {
     bool cancelled;
     size_t n_samples;
     double accuracy; /* of the plain model; NAN: nothing was expected */
+    struct mls_sweep_worst worst[MLS_SWEEP_WORST]; /* the most sensitive first */
+    size_t n_worst;
     uint64_t elapsed_ns;
 };
 
