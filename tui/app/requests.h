@@ -36,7 +36,8 @@ enum mls_where {
     X(OPEN, "open", "Enter", MLS_IN_LIST, "detail",                                                         \
       "detail of the row; again: its operation, or the whole screen; a setting, a model: opens it")         \
     X(CANCEL, "cancel", "x", MLS_IN_LOADING, "cancel", "give up the load or the long action")               \
-    X(HOTTEST, "hottest", "H", MLS_IN_OPERATIONS, "hottest", "select the hottest operation, then the next") \
+    X(HOTTEST, "hottest", "H", MLS_IN_OPERATIONS | MLS_IN_TIMELINE, "hottest",                              \
+      "select the hottest operation (timeline: what took longer than mostly), then the next")             \
     X(TREE, "tree", "t F5", MLS_IN_OPERATIONS, "tree", "run order, or a tree by module with sums")          \
     X(BY_TYPE, "by-type", "b", MLS_IN_OPERATIONS, "by type", "rolled up by type of operation, and back")    \
     X(NEXT_SLOW, "next-slow", "s", MLS_IN_TIMELINE, "prediction",                                           \
@@ -104,7 +105,7 @@ enum mls_where {
     X(FINDINGS, "findings", "8", MLS_IN_ANY, "", "what is wrong or slow, why, and the fix")                 \
     X(COMPARE, "compare", "9", MLS_IN_ANY, "", "what changed since the baseline, with its noise")           \
     X(MODELS, "models", "M", MLS_IN_ANY, "", "models and recordings below the folder, to open one")         \
-    X(BASELINE, "baseline", "B", MLS_IN_ANY, "", "take the statistics so far as the baseline")              \
+    X(BASELINE, "baseline", "B", MLS_IN_ANY, "", "baseline: the statistics so far, or the model selected")   \
     X(LOG, "log", "0", MLS_IN_ANY, "", "what happened, and how the model did over the whole time")          \
     X(SETUP, "setup", "F2", MLS_IN_ANY, "", "settings of the model and the screen")                         \
     X(REDRAW, "redraw", "Ctrl-l", MLS_IN_ANY, "", "draw the whole screen again")                            \

@@ -115,10 +115,43 @@ void mls_state_refresh(struct mls_state *state)
     wish_probe(state);
 }
 
+/* The operation that is selected in the current view; false: none. */
+static bool selected_op(const struct mls_state *state, mls_op_id *ret_op)
+{
+    const struct mls_view *view = &state->views[state->current];
+    return view->ops->op && view->list.n_order && view->list.selected_row < mls_view_rows(view).n_rows &&
+           view->ops->op(view, view->list.selected_row, ret_op);
+}
+
+/* Another view is about the same operation, or the one that executes it, as far as it shows one of them. */
+static void select_op(struct mls_state *state, mls_op_id op)
+{
+    struct mls_view *view = mls_state_view(state);
+    size_t step = step_of(state->snapshot, op), near = SIZE_MAX;
+    if (!view->ops->op || step == state->snapshot->n_steps)
+        return;
+    if (view->ops->row_of_step) {
+        mls_listing_select_row(&view->list, view->ops->row_of_step(view, step));
+        return;
+    }
+    for (size_t row = 0, n = mls_view_rows(view).n_rows; row < n; row++) {
+        mls_op_id here;
+        if (!view->ops->op(view, row, &here))
+            continue;
+        if (here.i == op.i && mls_listing_select_row(&view->list, row))
+            return;
+        near = near == SIZE_MAX && step_of(state->snapshot, here) == step ? row : near;
+    }
+    if (near != SIZE_MAX)
+        mls_listing_select_row(&view->list, near);
+}
+
 void mls_state_go(struct mls_state *state, enum mls_view_index view)
 {
+    mls_op_id op;
     if (view == state->current)
         return;
+    bool follows = selected_op(state, &op) && view != MLS_VIEW_findings;
     unsigned at = 0;
     while (at < state->n_back && state->back[at] != view)
         at++;
@@ -136,6 +169,8 @@ void mls_state_go(struct mls_state *state, enum mls_view_index view)
     state->places[state->n_places++] = view;
     state->place = state->n_places - 1;
     mls_state_refresh(state);
+    if (follows)
+        select_op(state, op);
 }
 
 bool mls_state_go_op(struct mls_state *state, mls_op_id op)

@@ -243,14 +243,14 @@ static void open_row(struct mls_state *state)
         begin_prompt(state, MLS_MODE_COMMAND, line);
         return;
     }
-    if (!view->ops->detail || view->list.n_order == 0)
+    if (view->list.n_order == 0)
         return;
-    if (!view->detail)
+    if (view->ops->detail && !view->detail)
         view->detail = true;
     else if (state->current != MLS_VIEW_operations && view->ops->op &&
              view->ops->op(view, view->list.selected_row, &op))
         mls_state_go_op(state, op);
-    else
+    else if (view->ops->detail)
         view->full = !view->full;
 }
 
@@ -463,6 +463,19 @@ static void wish_recording(struct mls_state *state)
     state->wishes.redact = state->snapshot->model.sealed;
 }
 
+/* In the list of models, what is selected there is compared with; elsewhere the statistics so far. */
+static void compare_found(struct mls_state *state)
+{
+    const struct mls_view *view = mls_state_view(state);
+    if (state->current != MLS_VIEW_models || !view->list.n_order) {
+        state->wishes.baseline = true;
+        return;
+    }
+    snprintf(state->wishes.compare, sizeof state->wishes.compare, "%s",
+             state->snapshot->found[view->list.selected_row].path);
+    mls_state_go(state, MLS_VIEW_compare);
+}
+
 /* What is asked of whoever has the model. */
 static bool perform_wish(struct mls_state *state, enum mls_request request)
 {
@@ -487,7 +500,7 @@ static bool perform_wish(struct mls_state *state, enum mls_request request)
             wish_recording(state);
         return true;
     case MLS_REQUEST_BASELINE:
-        state->wishes.baseline = true;
+        compare_found(state);
         return true;
     case MLS_REQUEST_COPY:
         copy_row(state);

@@ -198,6 +198,21 @@ static int draw(const struct mls_view *view, struct mls_grid *grid, struct mls_r
     return rect.y - top;
 }
 
+/* That of the model that runs here and has the same name. */
+static bool op(const struct mls_view *view, size_t row, mls_op_id *ret_op)
+{
+    const struct mls_comparison *comparison = view->snapshot->comparison;
+    uint32_t b = comparison ? comparison->ops[row].b : MLS_NO_INDEX;
+    for (size_t i = 0; b != MLS_NO_INDEX && i < view->snapshot->n_steps; i++) {
+        const struct mls_step *step = mls_snapshot_step(view->snapshot, i);
+        if (strcmp(step->name, comparison->b->ops[b].name) != 0)
+            continue;
+        *ret_op = step->op;
+        return true;
+    }
+    return false;
+}
+
 const struct mls_view_ops mls_view_compare = {
     .title = "Compare",
     .request = MLS_REQUEST_COMPARE,
@@ -209,4 +224,5 @@ const struct mls_view_ops mls_view_compare = {
     .cell = cell,
     .style = style,
     .draw = draw,
+    .op = op,
 };

@@ -88,8 +88,9 @@ static int draw(const struct mls_view *view, struct mls_grid *grid, struct mls_r
     if (!snapshot->found_root)
         return 0;
     mls_grid_format(grid, rect.x + 1, rect.y, rect.columns - 2, MLS_STYLE_DIM,
-                    "%zu below %s%s; Enter opens one", snapshot->n_found, snapshot->found_root,
-                    snapshot->finding ? ", still looking" : "");
+                    "%zu below %s%s; Enter opens one%s", snapshot->n_found, snapshot->found_root,
+                    snapshot->finding ? ", still looking" : "",
+                    snapshot->phase == MLS_PHASE_RUNNING ? ", B compares with it" : "");
     enum { REASON_LINES = 3 };
     struct mls_rect below = {rect.x, rect.y + 1, rect.columns, rect.rows - 1 < REASON_LINES ? rect.rows - 1 : REASON_LINES};
     if (view->list.n_order)

@@ -1,3 +1,4 @@
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -42,6 +43,7 @@ struct timeline {
     float *n_busy;     /* threads at work in each of its events, on average; 0: not known */
     size_t n;
     size_t capacity;
+    size_t hottest;              /* how many were looked at already */
     double busy_ns[THREADS_MAX]; /* of each thread in that prediction */
     uint32_t n_threads;          /* that had a part in it; 0: not recorded */
 };
@@ -263,11 +265,45 @@ static void pan(struct timeline *timeline, double parts)
     timeline->center = timeline->center < 0 ? 0 : timeline->center > 1 ? 1 : timeline->center;
 }
 
+/* How much longer than mostly an event took. */
+static double excess_ns(const struct mls_view *view, size_t row)
+{
+    const struct mls_kept_event *event = event_at(view, row);
+    uint64_t p50_ns = view->snapshot->steps[event->step].time.p50_ns;
+    return mls_snapshot_step(view->snapshot, event->step)->control || !p50_ns ? 0
+                                                                             : (double)event->ns - (double)p50_ns;
+}
+
+/* The event with the n-th largest excess. */
+static void select_slowed(struct mls_view *view, size_t n)
+{
+    double below_ns = (double)INFINITY;
+    size_t found = 0, n_rows = rows(view);
+    for (size_t k = 0; k <= n; k++) {
+        size_t best = n_rows;
+        for (size_t row = 0; row < n_rows; row++)
+            if (excess_ns(view, row) < below_ns && (best == n_rows || excess_ns(view, row) > excess_ns(view, best)))
+                best = row;
+        if (best == n_rows)
+            break;
+        found = best;
+        below_ns = excess_ns(view, best);
+    }
+    if (n_rows)
+        mls_listing_select_row(&view->list, found);
+}
+
 static bool perform(struct mls_view *view, enum mls_request request)
 {
+    enum { SLOWED_MAX = 64 };
     struct timeline *timeline = view->private;
     size_t n = view->snapshot->n_kept;
+    if (request != MLS_REQUEST_HOTTEST)
+        timeline->hottest = 0;
     switch (request) {
+    case MLS_REQUEST_HOTTEST:
+        select_slowed(view, timeline->hottest++ % SLOWED_MAX);
+        return true;
     case MLS_REQUEST_EXPAND:
         zoom(view, 2);
         return true;

@@ -78,7 +78,7 @@ const char *mls_datum_format(const struct mls_datum *datum, char *text)
         snprintf(text, MLS_DATUM_TEXT_BYTES, datum->number >= 99.95 ? "%.0f" : "%.1f", datum->number);
         return text;
     case MLS_DATUM_RATIO:
-        snprintf(text, MLS_DATUM_TEXT_BYTES, "%.2f ×", datum->number);
+        snprintf(text, MLS_DATUM_TEXT_BYTES, datum->number >= 99.995 ? "%.0f ×" : "%.2f ×", datum->number);
         return text;
     case MLS_DATUM_DECIBEL:
         snprintf(text, MLS_DATUM_TEXT_BYTES, isinf(datum->number) ? "equal" : "%.1f dB", datum->number);

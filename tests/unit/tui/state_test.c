@@ -354,6 +354,29 @@ static void a_second_baseline_leaves_nothing_of_the_first(void **state)
     stop(&screen);
 }
 
+/* What is selected in one view is selected in the next, as far as it is there. */
+static void views_look_at_the_same_operation(void **state)
+{
+    (void)state;
+    static const enum mls_view_index views[] = {MLS_VIEW_placement, MLS_VIEW_timeline, MLS_VIEW_operations};
+    struct screen screen;
+    mls_op_id wanted, found;
+    start(&screen, DEMO_MODEL);
+    run(&screen, 5);
+    mls_state_go(&screen.state, MLS_VIEW_operations);
+    mls_state_perform(&screen.state, MLS_REQUEST_HOTTEST);
+    struct mls_view *view = mls_state_view(&screen.state);
+    assert_true(view->ops->op(view, view->list.selected_row, &wanted));
+    assert_true(wanted.i > 0);
+    for (size_t i = 0; i < sizeof views / sizeof views[0]; i++) {
+        mls_state_go(&screen.state, views[i]);
+        view = mls_state_view(&screen.state);
+        assert_true(view->ops->op(view, view->list.selected_row, &found));
+        assert_int_equal(found.i, wanted.i);
+    }
+    stop(&screen);
+}
+
 /* Until the duel says `busy` no more, or has something to show. */
 static void watch_duel(struct screen *screen, bool to_its_end)
 {
@@ -472,6 +495,7 @@ int main(void)
         cmocka_unit_test(tab_completes_the_command_line),
         cmocka_unit_test(clicks_do_what_their_keys_do),
         cmocka_unit_test(a_second_baseline_leaves_nothing_of_the_first),
+        cmocka_unit_test(views_look_at_the_same_operation),
         cmocka_unit_test(the_model_runs_in_turns_with_itself_under_other_settings),
         cmocka_unit_test(weights_are_compressed_by_a_setting_and_plain_again),
         cmocka_unit_test(the_findings_of_the_screen_know_what_was_measured),
