@@ -206,9 +206,10 @@ static void lstm_row(const struct recurrent *r, const struct functions *f, float
 }
 
 static void multiply(const struct mls_op_call *call, const struct mls_op_env *env, const struct recurrent *r,
-                     unsigned direction, unsigned part, const float *state)
+                     unsigned direction, unsigned part, const float *state, bool last_first)
 {
     struct mls_gemm gemm = state_gemm(call, r, direction, part, state);
+    gemm.last_first = last_first;
     mls_gemm_run(env->kernels, env->pool, &gemm, r->gemm_scratch);
 }
 
@@ -224,10 +225,10 @@ static void gru_step(const struct mls_op_call *call, const struct mls_op_env *en
 {
     enum { RESET, OUTPUT, UPDATE };
     size_t n = r->hidden;
-    multiply(call, env, r, 0, RESET, r->h);
-    multiply(call, env, r, 0, UPDATE, r->h);
+    multiply(call, env, r, 0, RESET, r->h, false);
+    multiply(call, env, r, 0, UPDATE, r->h, false);
     if (r->reset_after)
-        multiply(call, env, r, 0, OUTPUT, r->h);
+        multiply(call, env, r, 0, OUTPUT, r->h, false);
     for (size_t b = 0; b < r->batch; b++) {
         float *row = gates + b * r->rows, *sums = r->sums + b * r->rows;
         add(row, sums, n);
@@ -238,7 +239,7 @@ static void gru_step(const struct mls_op_call *call, const struct mls_op_env *en
             r->other[b * n + i] = row[i] * r->h[b * n + i];
     }
     if (!r->reset_after)
-        multiply(call, env, r, 0, OUTPUT, r->other);
+        multiply(call, env, r, 0, OUTPUT, r->other, false);
     for (size_t b = 0; b < r->batch; b++) {
         float *row = gates + b * r->rows, *sums = r->sums + b * r->rows + OUTPUT * n, *h = r->h + b * n;
         float *output = row + OUTPUT * n, *update = row + UPDATE * n;
@@ -250,14 +251,15 @@ static void gru_step(const struct mls_op_call *call, const struct mls_op_env *en
     }
 }
 
+/* odd: every other step goes through the weights the other way round. */
 static void run_step(const struct mls_op_call *call, const struct mls_op_env *env, const struct recurrent *r,
-                     const struct functions *f, unsigned direction, float *gates)
+                     const struct functions *f, unsigned direction, bool odd, float *gates)
 {
     if (r->kind->cell == MLS_CELL_GRU) {
         gru_step(call, env, r, f, gates);
         return;
     }
-    multiply(call, env, r, direction, 0, r->h);
+    multiply(call, env, r, direction, 0, r->h, odd);
     add(gates, r->sums, r->batch * r->rows);
     if (r->kind->cell == MLS_CELL_RNN) {
         apply(f, f->output, gates, r->batch * r->rows);
@@ -296,7 +298,7 @@ static void run_direction(const struct mls_op_call *call, const struct mls_op_en
         mls_gemm_run(env->kernels, env->pool, &gemm, r->gemm_scratch);
         for (size_t i = 0; i < n; i++) {
             size_t at = backward ? n - 1 - i : i;
-            run_step(call, env, r, f, direction, r->gates + at * r->batch * r->rows);
+            run_step(call, env, r, f, direction, i % 2, r->gates + at * r->batch * r->rows);
             if (r->sequence)
                 store_state(call, env, r, direction, r->h, 0, r->reverse ? done + i : first + at);
         }

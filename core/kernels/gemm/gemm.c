@@ -11,6 +11,9 @@
  */
 enum { ROWS_NEAR = 256, COLS_NEAR = 288, ROWS_FAR = 2048, COLS_FAR = 384, TASKS_PER_THREAD = 4 };
 
+/* Elements of B of one block when blocks change direction: some of them stay in the second-level cache. */
+enum { LAST_FIRST_ELEMS = 48 * 1024 };
+
 /* Multiply-adds that are worth waking another thread for: some microseconds. */
 enum { MULTIPLY_ADDS_PER_THREAD = 400 * 1000 };
 
@@ -47,6 +50,11 @@ static size_t round_up(size_t value, size_t multiple)
     return (value + multiple - 1) / multiple * multiple;
 }
 
+static size_t larger(size_t a, size_t b)
+{
+    return a > b ? a : b;
+}
+
 static size_t pieces(size_t total, size_t piece)
 {
     return total ? (total + piece - 1) / piece : 0;
@@ -64,6 +72,8 @@ static void choose_blocks(struct plan *plan, const struct mls_gemm *gemm, bool a
     size_t rows = plan->a_lines.panel_lines, cols = plan->b_lines.panel_lines;
     plan->m_block = even_block(gemm->m, plan->by_rows && a_in_place ? ROWS_FAR : ROWS_NEAR, rows);
     plan->n_block = even_block(gemm->n, plan->by_rows ? COLS_NEAR : COLS_FAR, cols);
+    if (gemm->last_first && gemm->k && plan->n_block > LAST_FIRST_ELEMS / gemm->k)
+        plan->n_block = even_block(gemm->n, larger(LAST_FIRST_ELEMS / gemm->k, cols), cols);
     for (;;) {
         plan->n_m_blocks = pieces(gemm->m, plan->m_block);
         plan->n_n_blocks = pieces(gemm->n, plan->n_block);
@@ -432,7 +442,8 @@ static void block_task(void *context, size_t index, uint32_t thread)
 {
     const struct job *job = context;
     const struct plan *plan = &job->plan;
-    struct block block = block_at(job, index, thread);
+    size_t n_blocks = plan->n_batches * plan->n_m_blocks * plan->n_n_blocks;
+    struct block block = block_at(job, job->gemm->last_first ? n_blocks - 1 - index : index, thread);
     for (size_t i = 0; i < plan->n_k_blocks; i++) {
         struct step step = {
             .k = i * plan->k_block, .n_k = plan->k_block, .first = i == 0, .last = i + 1 == plan->n_k_blocks};

@@ -100,6 +100,8 @@ struct mls_gemm {
     void *c;
     enum mls_dtype c_dtype;
     size_t c_stride; /* of a row, in elements */
+    bool last_first; /* blocks of C from the last one on: where weights do not fit a cache and are used again and
+                        again, every other time, what was used last is still near */
     size_t c_batch_strides[MLS_GEMM_BATCH_DIMS];
     const float *row_bias; /* one a row of C, or NULL */
     size_t row_bias_batch; /* distance between the biases of one index of the last batch dimension */
