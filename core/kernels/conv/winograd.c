@@ -7,6 +7,12 @@
 #include "kernels/conv/conv.h"
 
 enum { TASKS_PER_THREAD = 3, VECTORS = 3, FLOATS_OF_CHUNK = 160 * 1024, SPARE_FLOATS = 64 };
+/*
+ * Output channels whose results are held together. Transformed values that stay in the second-level cache are
+ * read again for each tile of rows, so that weights are read in their order; of larger ones, those of one
+ * product serve many rows before the next.
+ */
+enum { ROWS_OF_GROUP = 64 };
 /* Output channels of a task: fewer, and transforming the input again for each task costs too much. */
 enum { ROWS_PER_TASK_LEAST = 64 };
 
@@ -15,6 +21,7 @@ struct plan {
     size_t n_tiles, chunk_tiles, n_chunks; /* of one image */
     size_t most_tiles;                     /* of a chunk */
     size_t rows, n_row_parts;              /* of a task */
+    size_t group_rows;                     /* whose results are held together */
     size_t row_floats;
     size_t rows_bytes, values_bytes, results_bytes;
 };
@@ -67,8 +74,8 @@ static struct plan make_plan(const struct mls_winograd *conv, uint32_t threads)
     plan.n_tiles = per_row * pieces(s->out[1], MLS_WINOGRAD_SQUARE);
     size_t vectors = pieces(plan.n_tiles, lanes);
     vectors = vectors < VECTORS ? vectors : VECTORS;
-    while (vectors > 1 && MLS_WINOGRAD_PRODUCTS * channels * vectors * lanes > FLOATS_OF_CHUNK)
-        vectors--;
+    bool near = MLS_WINOGRAD_PRODUCTS * channels * vectors * lanes <= FLOATS_OF_CHUNK;
+    plan.group_rows = near ? MLS_WINOGRAD_ROWS : ROWS_OF_GROUP;
     plan.chunk_tiles = vectors * lanes;
     plan.n_chunks = plan.n_tiles > lanes ? pieces(plan.n_tiles - lanes, plan.chunk_tiles) : 1;
     plan.most_tiles = plan.chunk_tiles + lanes; /* of the last chunk: better than one vector alone */
@@ -80,7 +87,7 @@ static struct plan make_plan(const struct mls_winograd *conv, uint32_t threads)
     size_t tile_rows = pieces(plan.most_tiles, per_row) + 1;
     plan.rows_bytes = (tile_rows * MLS_WINOGRAD_SQUARE + 2) * plan.row_floats * sizeof(float);
     plan.values_bytes = round_up((squares * channels + MLS_WINOGRAD_PRODUCTS * lanes) * sizeof(float), 64);
-    plan.results_bytes = (squares * MLS_WINOGRAD_ROWS + SPARE_FLOATS) * sizeof(float);
+    plan.results_bytes = (squares * plan.group_rows + SPARE_FLOATS) * sizeof(float);
     return plan;
 }
 
@@ -125,15 +132,21 @@ static struct chunk chunk_of(const struct job *job, size_t index, uint32_t threa
     return chunk;
 }
 
-static void multiply(const struct job *job, const struct chunk *chunk, size_t row)
+/* All products of n_rows rows, which begin with a row tile. */
+static void multiply(const struct job *job, const struct chunk *chunk, size_t row, size_t n_rows)
 {
-    size_t k = job->conv->in_channels, stride = chunk->tiles.stride;
-    const float *weights = job->conv->weights + row * MLS_WINOGRAD_PRODUCTS * k;
-    for (size_t p = 0; p < MLS_WINOGRAD_PRODUCTS; p++)
-        job->kernels->conv->winograd.multiply(weights + p * k * MLS_WINOGRAD_ROWS,
-                                              chunk->values +
-                                                  p * mls_winograd_product_floats(&chunk->tiles, k),
-                                              k, stride, chunk->results + p * MLS_WINOGRAD_ROWS * stride);
+    size_t k = job->conv->in_channels, stride = chunk->tiles.stride, block = MLS_WINOGRAD_ROWS * k;
+    size_t n_tiles = pieces(n_rows, MLS_WINOGRAD_ROWS);
+    for (size_t p = 0; p < MLS_WINOGRAD_PRODUCTS; p++) {
+        const float *values = chunk->values + p * mls_winograd_product_floats(&chunk->tiles, k);
+        const float *weights = job->conv->weights + row * MLS_WINOGRAD_PRODUCTS * k + p * block;
+        for (size_t i = 0; i < n_tiles; i++, weights += MLS_WINOGRAD_PRODUCTS * block) {
+            const float *ahead = i + 1 < n_tiles ? weights + MLS_WINOGRAD_PRODUCTS * block : NULL;
+            job->kernels->conv->winograd.multiply(weights, values, k, stride, ahead,
+                                                  chunk->results + (i * MLS_WINOGRAD_PRODUCTS + p) *
+                                                                       MLS_WINOGRAD_ROWS * stride);
+        }
+    }
 }
 
 /* Where the results of the chunk lie in a plane: whole rows, but for the ends of the first and the last. */
@@ -169,10 +182,15 @@ static void chunk_task(void *context, size_t index, uint32_t thread)
         return;
     }
     size_t stride = chunk.tiles.stride;
-    for (size_t row = chunk.row; row < chunk.row + chunk.n_rows; row += MLS_WINOGRAD_ROWS) {
-        multiply(job, &chunk, row);
-        for (size_t r = 0; r < MLS_WINOGRAD_ROWS && row + r < conv->out_channels; r++) {
-            kernels->output(conv, &chunk.tiles, row + r, chunk.results + r * stride,
+    size_t end = chunk.row + chunk.n_rows;
+    for (size_t row = chunk.row; row < end; row += job->plan.group_rows) {
+        size_t n_rows = end - row < job->plan.group_rows ? end - row : job->plan.group_rows;
+        multiply(job, &chunk, row, n_rows);
+        for (size_t r = 0; r < n_rows; r++) {
+            size_t tile = r / MLS_WINOGRAD_ROWS, in_tile = r % MLS_WINOGRAD_ROWS;
+            kernels->output(conv, &chunk.tiles, row + r,
+                            chunk.results +
+                                (tile * MLS_WINOGRAD_PRODUCTS * MLS_WINOGRAD_ROWS + in_tile) * stride,
                             MLS_WINOGRAD_ROWS * stride);
             if (conv->epilogue)
                 apply_epilogue(job, &chunk, row + r);

@@ -52,8 +52,10 @@ struct mls_winograd_kernels {
     /* Sums of one channel, sums[product * product_stride], into y; may read a vector past the end. */
     void (*output)(const struct mls_winograd *conv, const struct mls_winograd_tiles *tiles, size_t channel,
                    const float *sums, size_t product_stride);
-    /* ret[MLS_WINOGRAD_ROWS][stride] = weights [k][MLS_WINOGRAD_ROWS] times values [k][stride] */
-    void (*multiply)(const float *weights, const float *values, size_t k, size_t stride, float *ret);
+    /* ret[MLS_WINOGRAD_ROWS][stride] = weights [k][MLS_WINOGRAD_ROWS] times values [k][stride]; fetches the
+     * weights `ahead`, which come next, unless NULL. */
+    void (*multiply)(const float *weights, const float *values, size_t k, size_t stride, const float *ahead,
+                     float *ret);
 };
 
 /* mls_winograd_suits: whether the window is one that this can do. */
