@@ -1,7 +1,12 @@
 #include "compress/kmeans.h"
 
+#include "compress/kmeans_price.h"
+
 #include <math.h>
 #include <string.h>
+
+/* Clusters from which on prices are faster. */
+enum { PRICED_LEAST = 16 };
 
 /* The dynamic program: cost[i] of the first i values in the clusters so far, and for every number of clusters
  * where the last one of them begins. */
@@ -16,15 +21,22 @@ struct line {
     size_t n;
 };
 
-static bool grow_space(struct kmeans_space *space, size_t n, unsigned k)
+static bool grow_sums(struct kmeans_space *space, size_t n)
 {
     if (n + 1 > space->n_sums) {
         space->n_sums = 0;
         for (size_t i = 0; i < sizeof space->sums / sizeof *space->sums; i++)
             if (!(space->sums[i] = MLS_NEW_ARRAY(space->arena, n + 1 + MLS_CLUSTER_PADDING, double)))
                 return false;
+        if (!(space->words = MLS_NEW_ARRAY(space->arena, kmeans_price_words(n), uint32_t)))
+            return false;
         space->n_sums = n + 1;
     }
+    return true;
+}
+
+static bool grow_splits(struct kmeans_space *space, size_t n, unsigned k)
+{
     if ((n + 1) * k > space->n_splits) {
         space->n_splits = 0;
         if (!(space->splits = MLS_NEW_ARRAY(space->arena, (n + 1) * k, uint16_t)))
@@ -60,10 +72,15 @@ static void line_fill(const struct kmeans_values *values, struct kmeans_space *s
     line->sums = (struct mls_cluster_sums){.weight = weights, .value = sums, .square = squares};
     line->cost = space->sums[3];
     line->next = space->sums[4];
-    line->splits = space->splits;
-    for (size_t i = 0; i <= n; i++) {
+}
+
+/* One cluster. */
+static void first_row(struct line *line)
+{
+    for (size_t i = 0; i <= line->n; i++) {
+        double value = line->sums.value[i];
         line->splits[i] = 0;
-        line->cost[i] = i ? squares[i] - sums[i] * sums[i] / weights[i] : 0;
+        line->cost[i] = i ? line->sums.square[i] - value * value / line->sums.weight[i] : 0;
     }
 }
 
@@ -124,10 +141,16 @@ bool kmeans_line(const struct kmeans_values *values, unsigned k, const struct ml
             ret_first[i] = (uint32_t)i;
         return true;
     }
-    if (!grow_space(space, n, k))
+    if (!grow_sums(space, n))
         return false;
     struct line line = {.kernels = kernels};
     line_fill(values, space, &line);
+    if (k >= PRICED_LEAST && kmeans_by_price(values, &line.sums, k, line.cost, space->words, ret_first))
+        return true;
+    if (!grow_splits(space, n, k))
+        return false;
+    line.splits = space->splits;
+    first_row(&line);
     for (unsigned clusters = 2; clusters <= k; clusters++)
         make_row(&line, clusters, clusters == k);
     size_t end = n;

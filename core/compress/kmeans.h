@@ -23,14 +23,15 @@ struct kmeans_space {
     struct mls_arena *arena;
     double *sums[5];
     size_t n_sums;
+    uint32_t *words; /* as many as n_sums needs */
     uint16_t *splits;
     size_t n_splits;
 };
 
 /*
  * kmeans_line: the clustering into at most k <= 256 clusters with the least weighted sum of squares: exact,
- * by dynamic programming (Bellman 1973; rows of a totally monotone matrix divided as in Gronlund et al.
- * 2017), O(k n log n). ret_first[c] is the first value of cluster c; *ret_k the clusters made: min(k, n).
+ * by a price for each cluster (kmeans_price.h), or by dynamic programming (Bellman 1973; rows of a totally
+ * monotone matrix divided as in Gronlund et al. 2017), O(k n log n). ret_first[c] is the first value of cluster c; *ret_k the clusters made: min(k, n).
  * False when out of memory.
  */
 bool kmeans_line(const struct kmeans_values *values, unsigned k, const struct mls_compress_kernels *kernels,

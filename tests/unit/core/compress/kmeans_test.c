@@ -76,35 +76,71 @@ static void test_line_is_optimal(void **state)
     }
 }
 
-/* What no exhaustive search reaches is compared with the plain recurrence. */
+enum { MANY = 160, MANY_K = 48 };
+
+/* Numbers of clusters that go by prices and by rows: all against the plain recurrence. */
+static void check_recurrence(const struct kmeans_values *line)
+{
+    static double cost[MANY_K + 1][MANY + 1];
+    for (size_t i = 1; i <= MANY; i++)
+        cost[1][i] = spread(line->values, line->weights, 0, i);
+    for (unsigned k = 2; k <= MANY_K; k++)
+        for (size_t i = k; i <= MANY; i++) {
+            cost[k][i] = INFINITY;
+            for (size_t j = k - 1; j < i; j++)
+                cost[k][i] = fmin(cost[k][i], cost[k - 1][j] + spread(line->values, line->weights, j, i));
+        }
+    struct mls_kernels kernels = mls_kernels_pick(mls_cpu_best());
+    struct kmeans_space space = {.arena = mls_arena_create(0)};
+    for (unsigned k = 2; k <= MANY_K; k++) {
+        uint32_t first[MANY_K];
+        unsigned found;
+        assert_true(kmeans_line(line, k, kernels.compress, &space, first, &found));
+        assert_int_equal(found, k);
+        assert_int_equal(first[0], 0);
+        double rounding = 1e-14 * cost[1][MANY]; /* costs are differences of sums over all values */
+        assert_true(fabs(cost_of(line, first, k) - cost[k][MANY]) <= 1e-9 * cost[k][MANY] + rounding);
+    }
+    mls_arena_free(space.arena);
+}
+
+/* What no exhaustive search reaches. */
 static void test_many_values_agree_with_the_recurrence(void **state)
 {
     (void)state;
-    enum { N = 400, K = 16 };
-    static double values[N], weights[N], cost[K + 1][N + 1];
+    static double values[MANY], weights[MANY];
     srand(2);
-    for (size_t i = 0; i < N; i++) {
+    for (size_t i = 0; i < MANY; i++) {
         values[i] = (i ? values[i - 1] : 0) + (double)(1 + rand() % 1000) / 1000 * (rand() % 20 ? 1 : 30);
         weights[i] = 1 + rand() % 9;
     }
-    for (size_t i = 1; i <= N; i++)
-        cost[1][i] = spread(values, weights, 0, i);
-    for (unsigned k = 2; k <= K; k++) {
-        for (size_t i = k; i <= N; i++) {
-            cost[k][i] = INFINITY;
-            for (size_t j = k - 1; j < i; j++)
-                cost[k][i] = fmin(cost[k][i], cost[k - 1][j] + spread(values, weights, j, i));
-        }
+    check_recurrence(&(struct kmeans_values){values, weights, MANY});
+}
+
+/* Many clusterings are equally good, and no price gives some of the numbers of clusters. */
+static void test_values_at_equal_distances_agree_with_the_recurrence(void **state)
+{
+    (void)state;
+    static double values[MANY], weights[MANY];
+    for (size_t i = 0; i < MANY; i++) {
+        values[i] = (double)i;
+        weights[i] = 1;
     }
-    struct mls_kernels kernels = mls_kernels_pick(mls_cpu_best());
-    struct kmeans_space space = {.arena = mls_arena_create(0)};
-    const struct kmeans_values line = {values, weights, N};
-    uint32_t first[K];
-    unsigned found;
-    assert_true(kmeans_line(&line, K, kernels.compress, &space, first, &found));
-    assert_int_equal(found, K);
-    assert_true(fabs(cost_of(&line, first, K) - cost[K][N]) <= 1e-9 * cost[K][N]);
-    mls_arena_free(space.arena);
+    check_recurrence(&(struct kmeans_values){values, weights, MANY});
+}
+
+static void test_weights_of_all_sizes_agree_with_the_recurrence(void **state)
+{
+    (void)state;
+    static double values[MANY], weights[MANY];
+    srand(3);
+    for (size_t i = 0; i < MANY; i++) {
+        values[i] = i < MANY / 2 ? -ldexp(1, (int)(MANY / 2 - i) / 8) - (double)i / 1000 : ldexp(1, (int)i / 9) + (double)i / 1000;
+        weights[i] = ldexp(1, rand() % 12);
+    }
+    for (size_t i = 1; i < MANY; i++)
+        values[i] = values[i] > values[i - 1] ? values[i] : values[i - 1] + 0.001;
+    check_recurrence(&(struct kmeans_values){values, weights, MANY});
 }
 
 static void test_vectors_find_separate_clouds(void **state)
@@ -128,6 +164,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_line_is_optimal),
         cmocka_unit_test(test_many_values_agree_with_the_recurrence),
+        cmocka_unit_test(test_values_at_equal_distances_agree_with_the_recurrence),
+        cmocka_unit_test(test_weights_of_all_sizes_agree_with_the_recurrence),
         cmocka_unit_test(test_vectors_find_separate_clouds),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
