@@ -47,8 +47,9 @@ const char *mls_cause_name(enum mls_cause cause)
     return causes[(unsigned)cause < MLS_CAUSE_COUNT ? cause : MLS_CAUSE_NONE];
 }
 
-static enum mls_status fail(struct mls_error *reterr, enum mls_status status, enum mls_cause cause,
-                            const char *format, va_list arguments)
+__attribute__((format(printf, 4, 0))) static enum mls_status fail(struct mls_error *reterr, enum mls_status status,
+                                                                  enum mls_cause cause, const char *format,
+                                                                  va_list arguments)
 {
     if (!reterr)
         return status;
