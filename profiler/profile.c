@@ -51,6 +51,7 @@ struct mls_profile {
     uint64_t warmup;
     uint64_t dropped; /* events that this profile could not keep */
     uint64_t n_folds;
+    uint64_t n_folded; /* timed predictions whose steps were looked at */
     uint64_t *nested_ticks; /* by depth: time of steps that a control step has yet to claim */
     uint32_t n_depths;
     struct mls_run_time sum; /* of the timed predictions; begin and end unused */
@@ -380,6 +381,30 @@ static bool fold_events(struct mls_profile *profile, const struct mls_recorder *
     return ok;
 }
 
+/* Those whose steps are not looked at. Which one was the slowest is seen all the same. */
+static bool fold_whole(struct mls_profile *profile, const struct mls_recorder *recorder, uint32_t index)
+{
+    const struct ring_prediction *prediction = ring_next(recorder, 0);
+    bool ok = fold_prediction(profile, prediction, false);
+    return kept_add(&profile->kept, profile->clock, recorder, index, prediction, SIZE_MAX) && ok;
+}
+
+/* How many of the oldest predictions that wait are not looked into. */
+static size_t count_whole(const struct mls_profile *profile, const struct mls_recorder *recorder)
+{
+    size_t most = profile->options.max_events_a_collect, n = ring_waiting(recorder, SIZE_MAX), n_events = 0;
+    const struct ring_prediction *oldest = n ? ring_next(recorder, 0) : NULL;
+    if (!most || profile->hot || !oldest || !oldest->timed || !oldest->number)
+        return 0;
+    for (size_t k = n; k-- > 0;) {
+        const struct ring_prediction *prediction = ring_next(recorder, k);
+        n_events += prediction->end_event - prediction->first_event;
+        if (n_events > most && k + 1 < n)
+            return k + 1;
+    }
+    return 0;
+}
+
 static bool fold_predictions(struct mls_profile *profile, const struct mls_recorder *recorder, uint32_t index,
                              size_t n)
 {
@@ -388,6 +413,7 @@ static bool fold_predictions(struct mls_profile *profile, const struct mls_recor
     for (size_t k = 0; k < n; k++) {
         predictions[k] = ring_next(recorder, k);
         ok = fold_prediction(profile, predictions[k], !index && !predictions[k]->number) && ok;
+        profile->n_folded += predictions[k]->timed && predictions[k]->complete;
     }
     memset(profile->nested_ticks, 0, profile->n_depths * sizeof *profile->nested_ticks);
     ok = fold_events(profile, recorder, predictions, n, index) && ok;
@@ -407,6 +433,10 @@ bool mls_profile_collect(struct mls_profile *profile, struct mls_recorder *recor
     if (!find_recorder(profile, recorder, &index))
         return false;
     bool ok = true;
+    for (size_t n = count_whole(profile, recorder); n > 0; n--) {
+        ok = fold_whole(profile, recorder, index) && ok;
+        ring_release(recorder);
+    }
     for (size_t n; (n = ring_waiting(recorder, profile->nested ? 1 : TOGETHER)) > 0;) {
         ok = fold_predictions(profile, recorder, index, n) && ok;
         for (size_t i = 0; i < n; i++)
@@ -442,6 +472,7 @@ void mls_profile_reset(struct mls_profile *profile)
     series_clear(&profile->predictions);
     profile->sum = (struct mls_run_time){0};
     profile->steps_ns = 0;
+    profile->n_folded = 0;
     profile->warmup = 0;
     profile->dropped = 0;
     profile->n_trace = 0;
@@ -489,7 +520,8 @@ struct mls_step_stats mls_profile_step(const struct mls_profile *profile, size_t
                                    .gbytes_per_s = (double)NAN,
                                    .bound = find_bound(&profile->roofline, &step->cost)};
     stats.share = profile->steps_ns ? (double)record->series.sum_ns / (double)profile->steps_ns : 0;
-    stats.mean_per_prediction_ns = divide(record->series.sum_ns, profile->predictions.runs);
+    stats.mean_per_prediction_ns =
+        divide(record->series.sum_ns, profile->options.max_events_a_collect ? profile->n_folded : profile->predictions.runs);
     stats.inclusive_mean_ns =
         record->control ? divide(mls_clock_span_ns(profile->clock, record->inclusive_ticks), record->series.runs)
                         : stats.time.mean_ns;

@@ -15,7 +15,7 @@
 #include "core/clock.h"
 #include "diagnostics/recorded.h"
 
-enum { DYING_MAX = 8, STEPS_AT_ONCE = 64, LOOKS_PER_HOT = 5, FEW_RUNS = 64 };
+enum { DYING_MAX = 8, STEPS_AT_ONCE = 64, LOOKS_PER_HOT = 5, FEW_RUNS = 64, STEPS_THAT_FIT = 512, EVENTS_A_LOOK = 2048 };
 
 static const uint64_t memory_every_ns = 1000000000u;
 static const uint64_t trend_every_ns = 500000000u;
@@ -378,7 +378,10 @@ static void adopt(struct mls_live *live, enum mls_phase phase)
     live_data_describe(loaded, &live->options.settings, snapshot);
     if (phase != MLS_PHASE_RUNNING || !loaded->plan)
         return;
-    struct mls_profile_options options = {.live = true, .keep_predictions = MLS_KEPT_LATEST};
+    size_t n_steps = mls_plan_step_count(loaded->plan);
+    struct mls_profile_options options = {.live = true,
+                                          .keep_predictions = MLS_KEPT_LATEST,
+                                          .max_events_a_collect = n_steps > STEPS_THAT_FIT ? EVENTS_A_LOOK : 0};
     if (!live_data_fill(&live->data, loaded, snapshot) ||
         mls_profile_create(loaded->plan, &options, &live->profile, NULL) != MLS_OK)
         return;

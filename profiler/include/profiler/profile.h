@@ -22,6 +22,10 @@ struct mls_profile_options {
     bool live;
     size_t max_prediction_samples; /* 0: 65,536 */
     size_t max_sample_bytes;       /* for the samples of all steps together; 0: 256 MiB */
+    /* Steps of at most so many events of the latest predictions are looked at by one collect, and the others count as a whole
+     * only: what is known of thousands of steps fits no cache. 0: all. At least one prediction, and not while stacks are
+     * sampled, which need all. */
+    size_t max_events_a_collect;
     size_t max_trace_events;       /* events kept for mls_profile_trace; 0: none */
     size_t keep_predictions;       /* for mls_profile_kept; 0: none */
 };

@@ -254,6 +254,33 @@ static void another_thread_sees_only_whole_predictions(void **state)
     end(&fixture);
 }
 
+/* Ten predictions wait, and one collect looks into the latest two: six events each. */
+static void a_collect_looks_into_the_latest_predictions_only(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    struct mls_kept_prediction kept[2];
+    begin(&fixture, 0,
+          &(struct mls_profile_options){.live = true, .max_events_a_collect = 12, .keep_predictions = 1});
+    write_prediction(&fixture.run);
+    predict(&fixture, false);
+    assert_true(mls_profile_collect(fixture.profile, fixture.recorder));
+    uint64_t end_ticks = fixture.run.time.end_ticks;
+    for (int i = 0; i < 10; i++) {
+        fixture.run.time.end_ticks = i == 4 ? 2 * end_ticks : end_ticks;
+        predict(&fixture, true);
+    }
+    assert_true(mls_profile_collect(fixture.profile, fixture.recorder));
+    assert_int_equal(mls_profile_predictions(fixture.profile).runs, 10);
+    assert_int_equal(mls_profile_step(fixture.profile, 0).time.runs, 2);
+    assert_int_equal(mls_profile_step(fixture.profile, 2).time.runs, 4);
+    assert_near(mls_profile_step(fixture.profile, 0).mean_per_prediction_ns, 10000);
+    assert_int_equal(mls_profile_kept(fixture.profile, kept, 2), 2);
+    assert_int_equal(kept[0].number, 5); /* the slowest was seen all the same; 0 was warm-up */
+    assert_int_equal(kept[1].number, 10);
+    end(&fixture);
+}
+
 /* Step 0 is done by two threads, by the second for half of the time. */
 static void threads_are_kept_while_somebody_watches(void **state)
 {
@@ -307,6 +334,7 @@ static void a_kept_prediction_has_its_threads(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_collect_looks_into_the_latest_predictions_only),
         cmocka_unit_test(threads_are_kept_while_somebody_watches),
         cmocka_unit_test(a_kept_prediction_has_its_threads),
         cmocka_unit_test(control_steps_keep_only_their_own_time),
