@@ -9,20 +9,39 @@ static enum mls_status no_memory(struct mls_error *reterr)
     return mls_fail(reterr, MLS_ERR_MEMORY, "cannot write the weights: out of memory");
 }
 
-/* ---- Records, one for each place in memory that content comes from --------------------------- */
+/* ---- Records, one for each content, wherever it comes from ---------------------------------- */
+
+/* By a few of its words: those that are the same here are compared in full. */
+static uint64_t hash_of(const struct blob_record *record)
+{
+    enum { SAMPLES = 16 };
+    const uint8_t *bytes = record->data.data;
+    size_t size = record->data.size_bytes, step = size / SAMPLES;
+    uint64_t hash = (size + record->dtype_number) * 0x9e3779b97f4a7c15u;
+    for (size_t i = 0; i < SAMPLES; i++) {
+        uint64_t word = 0;
+        size_t left = size - i * step;
+        if (left)
+            memcpy(&word, bytes + i * step, left < sizeof word ? left : sizeof word);
+        hash = (hash ^ word) * 0x9e3779b97f4a7c15u;
+        hash ^= hash >> 32;
+    }
+    return hash;
+}
+
+static bool same_content(const struct blob_record *a, const struct blob_record *b)
+{
+    return a->data.size_bytes == b->data.size_bytes && a->dtype_number == b->dtype_number &&
+           a->padding_bits == b->padding_bits &&
+           (a->data.data == b->data.data || !a->data.size_bytes || !memcmp(a->data.data, b->data.data, a->data.size_bytes));
+}
 
 static size_t slot_of(const struct edit_weights *weights, const struct blob_record *record)
 {
-    uint64_t hash = (uint64_t)(uintptr_t)record->data.data * 0x9e3779b97f4a7c15u + record->dtype_number;
-    size_t slot = (size_t)(hash >> 20) & (weights->n_slots - 1);
-    for (;; slot = (slot + 1) & (weights->n_slots - 1)) {
-        if (!weights->slots[slot])
+    size_t slot = (size_t)(hash_of(record) >> 20) & (weights->n_slots - 1);
+    for (;; slot = (slot + 1) & (weights->n_slots - 1))
+        if (!weights->slots[slot] || same_content(&weights->records[weights->slots[slot] - 1].record, record))
             return slot;
-        const struct blob_record *other = &weights->records[weights->slots[slot] - 1].record;
-        if (other->data.data == record->data.data && other->data.size_bytes == record->data.size_bytes &&
-            other->dtype_number == record->dtype_number)
-            return slot;
-    }
 }
 
 static bool grow(struct edit_weights *weights)

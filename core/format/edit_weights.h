@@ -21,13 +21,13 @@ struct edit_weights {
     struct edit_record *records;
     size_t n_records;
     size_t capacity;
-    uint32_t *slots; /* by hash of the data's place: index of a record + 1, 0 for none */
+    uint32_t *slots; /* by hash of the content: index of a record + 1, 0 for none */
     size_t n_slots;  /* a power of two */
     size_t size_bytes;
 };
 
-/* edit_weights_lay_out: gives every weight of the program its place, shared ones the same, and writes the
- * places into the program. */
+/* edit_weights_lay_out: gives every weight of the program its place, those of the same content the same, and
+ * writes the places into the program. */
 enum mls_status edit_weights_lay_out(struct edit_weights *weights, const Pb__Program *program,
                                      struct mls_error *reterr);
 

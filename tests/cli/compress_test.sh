@@ -104,6 +104,45 @@ cmp -s "$work"/{a,b}.mlpackage/Data/com.apple.CoreML/weights/weight.bin || fail 
 "$MLSCOPE" run "$work/out.sealed" --key-file $demo/digits.key --random-seed 1 --output-dir "$work/s" >/dev/null || fail "run sealed"
 "$MLSCOPE" run "$work/plain.mlpackage" --random-seed 1 --output-dir "$work/p" >/dev/null || fail "run plain"
 diff -r "$work/s" "$work/p" >/dev/null || fail "sealed and plain results differ"
+grep -qaE 'constexpr|mlmodel|weight|Manifest' "$work/out.sealed" && fail "the sealed output can be read"
+
+# the forms that the oldest system knows
+forms() { # wanted operation, unwanted, arguments
+    local wanted=$1 unwanted=$2
+    shift 2
+    "$MLSCOPE" compress $demo/digits.mlpackage -o "$work/f.mlpackage" --force --quiet "$@" || fail "compress $*"
+    "$MLSCOPE" inspect "$work/f.mlpackage" --json >"$work/f.json"
+    grep -q "\"$wanted\":" "$work/f.json" || fail "$*: no $wanted"
+    grep -q "\"$unwanted\":" "$work/f.json" && fail "$*: it has $unwanted"
+}
+forms constexpr_affine_dequantize constexpr_blockwise_shift_scale --quantize int8 --target iOS16
+forms constexpr_blockwise_shift_scale constexpr_affine_dequantize --quantize int8 --target iOS18
+grep -q '"opset": 6' <("$MLSCOPE" compress $demo/digits.mlpackage -o "$work/f.mlpackage" --force --quiet --palettize 4 --target iOS16 &&
+    "$MLSCOPE" inspect "$work/f.mlpackage" --json) || fail "--palettize 4 --target iOS16 is not of opset 6"
+refuse 2 "iOS 17" $demo/digits.mlpackage --quantize int8 --calibration tests/data/digits_calibration.npz --quantize-activations --target iOS16
+
+# functions that share a weight go on sharing it; what is said about the model stays
+two=tests/data/two_functions.mlpackage
+"$MLSCOPE" compress $two -o "$work/two.mlpackage" --palettize 4 --quiet || fail "two functions"
+"$MLSCOPE" compress "$work/two.mlpackage" -o "$work/twice.mlpackage" --decompress --quiet || fail "two functions, decompressed"
+for function in clipped projected; do
+    for one in two twice; do
+        "$MLSCOPE" run "$work/$one.mlpackage" --function $function --random-seed 1 --output-dir "$work/$one.$function" --quiet || fail "$function"
+    done
+    diff -rq "$work/two.$function" "$work/twice.$function" >/dev/null || fail "$function: decompressed outputs differ"
+done
+bytes() { stat -c %s "$1/Data/com.apple.CoreML/weights/weight.bin"; }
+[ "$(bytes "$work/two.mlpackage")" -lt $((48 * 64 / 2 * 2 + 56 * 48 / 2 + 2048)) ] || fail "a shared weight was written twice"
+[ "$(bytes "$work/twice.mlpackage")" -lt $((48 * 64 * 2 * 2 + 56 * 48 * 2)) ] || fail "a shared weight was decompressed twice"
+for text in Ada 1.2 "two functions" "tests of compression"; do
+    "$MLSCOPE" inspect "$work/two.mlpackage" --json | grep -q "\"$text\"" || fail "metadata '$text' is lost"
+done
+
+# what cannot be written completely leaves what was there
+cp -r "$work/two.mlpackage" "$work/kept.mlpackage"
+(trap '' XFSZ; ulimit -f 4; "$MLSCOPE" compress $demo/digits.mlpackage -o "$work/two.mlpackage" --force --quantize int8 --quiet 2>/dev/null) &&
+    fail "a package that does not fit is written"
+diff -r "$work/two.mlpackage" "$work/kept.mlpackage" >/dev/null || fail "the old package was touched by one that did not fit"
 [ -z "$(ls "$work" | grep -E 'part|old')" ] || fail "unfinished files are left: $(ls "$work")"
 
 [ $failed = 0 ] && echo "compress works on the demo model"
