@@ -10,6 +10,7 @@
  * beside sums; the other is read from farther away, once, ahead of its use.
  */
 enum { ROWS_NEAR = 256, COLS_NEAR = 288, ROWS_FAR = 2048, COLS_FAR = 384, TASKS_PER_THREAD = 4 };
+enum { NEAR_ELEMS = 64 * 1024, COLS_MOST = 2304 };
 
 /* Elements of B of one block when blocks change direction: some of them stay in the second-level cache. */
 enum { LAST_FIRST_ELEMS = 48 * 1024 };
@@ -71,7 +72,12 @@ static void choose_blocks(struct plan *plan, const struct mls_gemm *gemm, bool a
 {
     size_t rows = plan->a_lines.panel_lines, cols = plan->b_lines.panel_lines;
     plan->m_block = even_block(gemm->m, plan->by_rows && a_in_place ? ROWS_FAR : ROWS_NEAR, rows);
-    plan->n_block = even_block(gemm->n, plan->by_rows ? COLS_NEAR : COLS_FAR, cols);
+    size_t most_cols = COLS_FAR;
+    if (plan->by_rows) { /* short sums leave room for longer rows, whose lines the processor fetches by itself */
+        most_cols = gemm->k ? NEAR_ELEMS / gemm->k : COLS_MOST;
+        most_cols = most_cols < COLS_NEAR ? COLS_NEAR : most_cols > COLS_MOST ? COLS_MOST : most_cols;
+    }
+    plan->n_block = even_block(gemm->n, most_cols, cols);
     if (gemm->last_first && gemm->k && plan->n_block > LAST_FIRST_ELEMS / gemm->k)
         plan->n_block = even_block(gemm->n, larger(LAST_FIRST_ELEMS / gemm->k, cols), cols);
     for (;;) {
