@@ -11,6 +11,9 @@
  */
 enum { ROWS_NEAR = 256, COLS_NEAR = 288, ROWS_FAR = 2048, COLS_FAR = 384, TASKS_PER_THREAD = 4 };
 enum { NEAR_ELEMS = 64 * 1024, COLS_MOST = 2304 };
+/* Terms after which sums are put down when B comes from the second-level cache anyway; else a panel of it is
+ * to stay in the first. */
+enum { K_NEAR = 384 };
 
 /* Elements of B of one block when blocks change direction: some of them stay in the second-level cache. */
 enum { LAST_FIRST_ELEMS = 48 * 1024 };
@@ -73,7 +76,8 @@ static void choose_blocks(struct plan *plan, const struct mls_gemm *gemm, bool a
     size_t rows = plan->a_lines.panel_lines, cols = plan->b_lines.panel_lines;
     plan->m_block = even_block(gemm->m, plan->by_rows && a_in_place ? ROWS_FAR : ROWS_NEAR, rows);
     size_t most_cols = COLS_FAR;
-    if (plan->by_rows) { /* short sums leave room for longer rows, whose lines the processor fetches by itself */
+    if (plan->by_rows) { /* short sums leave room for longer rows, whose lines the processor fetches by itself
+                          */
         most_cols = gemm->k ? NEAR_ELEMS / gemm->k : COLS_MOST;
         most_cols = most_cols < COLS_NEAR ? COLS_NEAR : most_cols > COLS_MOST ? COLS_MOST : most_cols;
     }
@@ -120,7 +124,8 @@ static struct plan make_plan(const struct mls_gemm_kernels *kernels, const struc
                                  (gemm->b.form == MLS_GEMM_STRIDED && gemm->b.col_stride == 1));
     plan.by_rows = !b_panels && !plan.b_direct;
     choose_blocks(&plan, gemm, a_panels || plan.a_direct, is_small(gemm) ? 1 : threads);
-    plan.n_k_blocks = gemm->k ? pieces(gemm->k, kernels->k_block) : 1;
+    size_t k_most = plan.by_rows ? larger(kernels->k_block, K_NEAR) : kernels->k_block;
+    plan.n_k_blocks = gemm->k ? pieces(gemm->k, k_most) : 1;
     plan.k_block = (gemm->k + plan.n_k_blocks - 1) / plan.n_k_blocks;
 
     plan.a_ahead =

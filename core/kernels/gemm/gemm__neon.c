@@ -5,5 +5,5 @@
 
 #define GEMM_ROWS 8
 #define GEMM_VECTORS 3
-#define GEMM_K_BLOCK 384
+#define GEMM_K_BLOCK 256
 #include "kernels/gemm/gemm.inc"
