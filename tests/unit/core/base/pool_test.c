@@ -101,13 +101,14 @@ static void a_watched_job_says_what_each_thread_did(void **state)
         {.parts = parts[0], .room = LOG_ROOM}, {.parts = parts[1], .room = LOG_ROOM}, {.parts = parts[2], .room = LOG_ROOM}};
     struct mls_pool_watch watch = {.logs = logs};
     uint64_t begin = mls_clock_ticks(), busy = 0;
+    size_t n_parts = 0;
     assert_true(mls_pool_watch(pool, &watch));
     for (watch.step = 0; watch.step < JOBS; watch.step++)
         mls_pool_for(pool, 30, spin_task, NULL);
     uint64_t end = mls_clock_ticks();
-    assert_int_equal(logs[0].n, JOBS);
     for (uint32_t i = 0; i < THREADS; i++) {
         assert_true(logs[i].n <= JOBS);
+        n_parts += logs[i].n;
         for (size_t k = 0; k < logs[i].n; k++) {
             const struct mls_thread_part *part = &parts[i][k];
             assert_true(part->begin_ticks >= begin && part->end_ticks >= part->begin_ticks && part->end_ticks <= end);
@@ -115,6 +116,7 @@ static void a_watched_job_says_what_each_thread_did(void **state)
             busy += part->end_ticks - part->begin_ticks;
         }
     }
+    assert_true(n_parts >= JOBS); /* a thread that comes late finds nothing left to do */
     assert_true(mls_clock_span_ns(clock, busy) >= JOBS * 30u * 20000u);
     mls_pool_unwatch(pool);
     mls_pool_free(pool);
@@ -124,14 +126,15 @@ static void a_full_log_counts_on(void **state)
 {
     (void)state;
     struct mls_pool *pool = mls_pool_create(2, 2);
-    struct mls_thread_part part;
-    struct mls_pool_log logs[2] = {{.parts = &part, .room = 1}};
+    struct mls_thread_part parts[2];
+    struct mls_pool_log logs[2] = {{.parts = &parts[0], .room = 1}, {.parts = &parts[1], .room = 1}};
     struct mls_pool_watch watch = {.logs = logs};
     assert_true(mls_pool_watch(pool, &watch));
     for (watch.step = 0; watch.step < 3; watch.step++)
         mls_pool_for(pool, 10, spin_task, NULL);
-    assert_int_equal(logs[0].n, 3);
-    assert_int_equal(part.step, 0);
+    assert_true(logs[0].n + logs[1].n >= 3);
+    for (size_t i = 0; i < 2; i++)
+        assert_true(!logs[i].n || parts[i].step <= 3 - logs[i].n); /* the first that it noted */
     mls_pool_unwatch(pool);
     mls_pool_free(pool);
 }
