@@ -84,13 +84,18 @@ static void choose_blocks(struct plan *plan, const struct mls_gemm *gemm, bool a
     plan->n_block = even_block(gemm->n, most_cols, cols);
     if (gemm->last_first && gemm->k && plan->n_block > LAST_FIRST_ELEMS / gemm->k)
         plan->n_block = even_block(gemm->n, larger(LAST_FIRST_ELEMS / gemm->k, cols), cols);
+    /* More blocks of columns read A again, more blocks of rows make B again: rather the smaller one. */
+    bool tall = plan->by_rows && gemm->m > 3 * gemm->n;
+    bool filled = tall && gemm->b.form == MLS_GEMM_FILLED; /* by each thread once */
+    if (filled && plan->m_block > pieces(gemm->m, threads))
+        plan->m_block = round_up(pieces(gemm->m, threads), rows);
     for (;;) {
         plan->n_m_blocks = pieces(gemm->m, plan->m_block);
         plan->n_n_blocks = pieces(gemm->n, plan->n_block);
         size_t n_tasks = plan->n_batches * plan->n_m_blocks * plan->n_n_blocks;
-        if (threads <= 1 || n_tasks >= (size_t)threads * TASKS_PER_THREAD)
+        if (threads <= 1 || n_tasks >= (size_t)threads * (filled ? 1 : TASKS_PER_THREAD))
             return;
-        if (plan->n_block >= 2 * cols)
+        if (plan->n_block >= 2 * cols && !(tall && plan->m_block >= 8 * rows))
             plan->n_block = round_up(plan->n_block / 2, cols);
         else if (plan->m_block >= 8 * rows)
             plan->m_block = round_up(plan->m_block / 2, rows);
