@@ -57,7 +57,8 @@ static void choose_tasks(struct plan *plan, const struct mls_winograd *conv, uin
     size_t rows = round_up(conv->out_channels, MLS_WINOGRAD_ROWS), chunks = conv->batch * plan->n_chunks;
     plan->rows = rows;
     if (threads > 1 && chunks < (size_t)threads * TASKS_PER_THREAD) {
-        size_t parts = pieces((size_t)threads * TASKS_PER_THREAD, chunks);
+        /* each part transforms the input again: as few as there are threads where there is little to share */
+        size_t parts = pieces((size_t)threads * (chunks < threads ? 1 : TASKS_PER_THREAD), chunks);
         plan->rows = round_up(pieces(rows, parts), MLS_WINOGRAD_ROWS);
         plan->rows = plan->rows < ROWS_PER_TASK_LEAST ? ROWS_PER_TASK_LEAST : plan->rows;
         plan->rows = plan->rows < rows ? plan->rows : rows;
