@@ -314,7 +314,7 @@ static bool comparable;
 
 static bool is_float(enum mls_dtype dtype)
 {
-    return dtype == MLS_FP16 || dtype == MLS_FP32;
+    return dtype == MLS_FP16 || dtype == MLS_FP32 || dtype == MLS_FP64;
 }
 
 static bool is_tame(const struct mls_tensor *tensor)
