@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "core/feature.h"
+#include "core/pass.h"
 #include "core/session.h"
 
 enum { PREDICT_STEPS_MAX = 512, PREDICT_FLOPS_MAX = 1 << 24, PREDICT_MEMORY_BYTES = 1 << 26 };
@@ -117,4 +118,24 @@ static void predict_compare(const struct predicted *a, const struct predicted *b
             fprintf(stderr, "%s: output %s differs\n", how, interface->outputs[i].name);
             abort();
         }
+}
+
+/* Passes that leave roundings out, and may change the last bits. */
+static uint64_t predict_rounding_passes(void)
+{
+    uint64_t passes = 0;
+    for (uint32_t i = 0; i < mls_pass_count(); i++)
+        passes |= mls_pass_keeps_bits(i) ? 0 : (uint64_t)1 << i;
+    return passes;
+}
+
+/* Aborts unless the results are the same bits with all passes that promise so and without any. */
+static void predict_compare_passes(const struct mls_model *model)
+{
+    struct predicted with, without;
+    predict(model, (struct mls_session_options){.threads = 1, .passes_off = predict_rounding_passes()}, NULL, &with);
+    predict(model, (struct mls_session_options){.threads = 1, .no_fusion = true}, NULL, &without);
+    predict_compare(&with, &without, "with fusion or without");
+    predict_done(&with);
+    predict_done(&without);
 }
