@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #include "base/fp16.h"
+#include "kernels/coded/coded.h"
 #include "ops/op_check.h"
 
 /* fp16 weights of a channel lie between these, or small ones would lose bits, or large ones overflow. */
@@ -43,11 +44,26 @@ static size_t channel_of(const struct weights *weights, size_t elem)
            elem % weights->elems_per_slice / weights->elems_per_channel;
 }
 
-static bool describe_weights(const struct piece *piece, const struct piece_node *node, struct weights *ret)
+/*
+ * Weights of convolutions that are stored compressed, as they are: products of them are packed from plain ones anyway, unless
+ * their input is quantized. Memory from malloc; false: they stay compressed.
+ */
+static bool decompress(const struct piece *piece, const struct piece_node *node, struct mls_tensor *tensor)
 {
-    uint32_t value = piece_named_arg(node, "weight");
-    const struct mls_tensor *tensor = value == PIECE_NONE ? NULL : piece->values[value].tensor;
-    if (!tensor || !piece->values[value].constant || !tensor->data || tensor->type.rank < 2 ||
+    const struct mls_coded *coded = tensor->coded;
+    bool matrix = tensor->type.rank < 3 || (int64_t)coded->k == tensor->type.dims[1];
+    if (matrix || piece_is(piece_source(piece, piece_named_arg(node, "x")), "dequantize"))
+        return false;
+    uint16_t *halves = malloc(mls_type_bytes(&tensor->type));
+    if (halves)
+        mls_coded_expand(piece->kernels, NULL, coded, &(struct mls_coded_part){0, coded->n, 0, coded->k}, halves);
+    tensor->data = halves;
+    return halves != NULL;
+}
+
+static bool describe_weights(const struct piece_node *node, const struct mls_tensor *tensor, struct weights *ret)
+{
+    if (!tensor->data || tensor->type.rank < 2 ||
         (tensor->type.dtype != MLS_FP16 && tensor->type.dtype != MLS_FP32) || mls_type_elems(&tensor->type) < 1)
         return false;
     struct weights weights = {.tensor = tensor, .n_elems = (size_t)mls_type_elems(&tensor->type), .transposed = piece_is(node, "conv_transpose")};
@@ -188,11 +204,11 @@ static uint32_t shifted_bias(struct piece *piece, const struct piece_node *node,
     return data ? add_constant(piece, node, type, data, affine->shape_free) : PIECE_NONE;
 }
 
-/* Puts the function into the node that computes what it is applied to. */
-static bool fold(struct piece *piece, struct piece_node *source, struct piece_node *node, struct affine *affine)
+static bool fold_into(struct piece *piece, struct piece_node *source, struct piece_node *node, const struct mls_tensor *tensor,
+                      struct affine *affine)
 {
     struct weights weights;
-    if (!describe_weights(piece, source, &weights))
+    if (!describe_weights(source, tensor, &weights))
         return false;
     uint32_t weight = piece_named_arg(source, "weight"), bias = piece_named_arg(source, "bias");
     const struct mls_tensor *had = constant_arg(piece, source, "bias", affine);
@@ -205,6 +221,20 @@ static bool fold(struct piece *piece, struct piece_node *source, struct piece_no
     const struct piece_binding bindings[] = {{"weight", weight}, {"bias", bias}, {NULL, 0}};
     return weight != PIECE_NONE && bias != PIECE_NONE && piece_rebind(piece, source, bindings) &&
            piece_take_over(piece, source, node);
+}
+
+/* Puts the function into the node that computes what it is applied to. */
+static bool fold(struct piece *piece, struct piece_node *source, struct piece_node *node, struct affine *affine)
+{
+    uint32_t value = piece_named_arg(source, "weight");
+    if (value == PIECE_NONE || !piece->values[value].constant)
+        return false;
+    struct mls_tensor tensor = *piece->values[value].tensor;
+    bool expanded = !tensor.data && tensor.coded && decompress(piece, source, &tensor);
+    bool folded = fold_into(piece, source, node, &tensor, affine);
+    if (expanded)
+        free(tensor.data);
+    return folded;
 }
 
 static bool try_fold(struct piece *piece, struct piece_node *node, unsigned param)
