@@ -246,7 +246,7 @@ static unsigned seed(struct clouds *clouds)
     unsigned c = 1;
     for (; c < clouds->k && total > 0; c++) {
         size_t best = 0;
-        double least = INFINITY;
+        double least = (double)INFINITY;
         for (int i = 0; i < SEED_CANDIDATES; i++) {
             size_t candidate = draw(clouds, total, &state);
             double with = total_with(clouds, clouds->vectors + candidate * clouds->dim);

@@ -100,7 +100,7 @@ static struct mls_change op_time(const struct mls_side_op *a, const struct mls_s
     if (!a || !b) {
         struct mls_change time = change("p50_ns", a ? (double)a->p50_ns : (double)NAN,
                                         b ? (double)b->p50_ns : (double)NAN, CLOCK_NS);
-        time.significant = (a ? a : b)->p50_ns > CLOCK_NS;
+        time.significant = (double)(a ? a : b)->p50_ns > CLOCK_NS;
         return time;
     }
     return time_change("p50_ns", a->p50_ns, b->p50_ns, median_error_ns(a->p50_ns, a->p90_ns, a->runs),

@@ -1,5 +1,6 @@
 /* rough_system.c: a library to preload. Each read and write moves a part only of what was asked for, as pipes, signals and network
  * file systems do; the wall clock jumps an hour back or forth at every look. tests/cli/rough_system_test.sh runs the program on it. */
+#undef _FORTIFY_SOURCE /* its headers define what is defined here */
 #include <dlfcn.h>
 #include <stdatomic.h>
 #include <stddef.h>

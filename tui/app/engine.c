@@ -245,7 +245,8 @@ struct mls_engine *mls_engine_start(const struct mls_loader_options *base,
         return NULL;
     engine->settings = *settings;
     engine->examines = examines;
-    engine->answer.step = engine->asked = MLS_PROBE_NO_STEP;
+    engine->answer.step = MLS_PROBE_NO_STEP;
+    atomic_init(&engine->asked, MLS_PROBE_NO_STEP);
     pthread_mutex_init(&engine->lock, NULL);
     engine->arena = mls_arena_create(0);
     bool ok = load_options_make(&engine->load, base, settings) && engine->arena;

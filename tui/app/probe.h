@@ -10,9 +10,9 @@
 enum {
     MLS_PROBE_VALUES = 8,
     MLS_PROBE_CLASSES = 32,
-    MLS_PROBE_NAME_BYTES = 96,
-    MLS_PROBE_NO_STEP = UINT32_MAX
+    MLS_PROBE_NAME_BYTES = 96
 };
+#define MLS_PROBE_NO_STEP UINT32_MAX
 
 /* One value. */
 struct mls_probe_value {

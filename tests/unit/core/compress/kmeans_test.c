@@ -86,7 +86,7 @@ static void check_recurrence(const struct kmeans_values *line)
         cost[1][i] = spread(line->values, line->weights, 0, i);
     for (unsigned k = 2; k <= MANY_K; k++)
         for (size_t i = k; i <= MANY; i++) {
-            cost[k][i] = INFINITY;
+            cost[k][i] = (double)INFINITY;
             for (size_t j = k - 1; j < i; j++)
                 cost[k][i] = fmin(cost[k][i], cost[k - 1][j] + spread(line->values, line->weights, j, i));
         }

@@ -97,8 +97,10 @@ static void check_subtract(const struct mls_compress_kernels *kernels, size_t n)
     y[n] = wanted[n] = 7;
     dy[n] = dwanted[n] = 7;
     for (size_t i = 0; i < n; i++) { /* few bits: products are exact, with a fused product or without */
-        dx[i] = x[i] = draw();
-        dy[i] = y[i] = draw();
+        x[i] = draw();
+        y[i] = draw();
+        dx[i] = (double)x[i];
+        dy[i] = (double)y[i];
         wanted[i] = y[i] - 0.5f * x[i];
         dwanted[i] = dy[i] - 0.5 * dx[i];
     }
