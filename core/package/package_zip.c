@@ -346,7 +346,10 @@ static bool inflate_member(struct archive *archive, zip_file_t *file, const stru
         }
         state = inflate(stream, Z_NO_FLUSH);
         size_t done = (size_t)(stream->next_out - out);
-        if (done - told >= PART_BYTES && !part_done(archive, told = done))
+        if (done - told < PART_BYTES)
+            continue;
+        told = done;
+        if (!part_done(archive, done))
             return false;
     }
     return state == Z_STREAM_END && !left && !stream->avail_out && !stream->avail_in &&
@@ -398,7 +401,8 @@ static enum mls_status unpack(struct archive *archive, size_t total_bytes)
             status = package_add_entry(archive->package, path_in_model(archive, member), bytes, archive->reterr);
         if (status)
             return status;
-        mls_align_up(archive->done_bytes + member->size_bytes, PACKAGE_ALIGN_BYTES, &archive->done_bytes); /* was counted before */
+        /* was counted before */
+        mls_align_up(archive->done_bytes + member->size_bytes, PACKAGE_ALIGN_BYTES, &archive->done_bytes);
     }
     return MLS_OK;
 }

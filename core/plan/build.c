@@ -29,7 +29,8 @@ enum mls_status builder_within_limit(struct builder *builder, uint64_t more_byte
     if (shared->packed_bytes + more_bytes <= shared->max_memory_bytes)
         return MLS_OK;
     mls_fail(builder->error, MLS_ERR_MEMORY,
-             "cannot plan function '%s': it needs %.1f MiB besides the model as stored, %.1f of that made of its weights; the limit is %.1f MiB",
+             "cannot plan function '%s': it needs %.1f MiB besides the model as stored, %.1f of that made of its "
+             "weights; the limit is %.1f MiB",
              builder_function(builder)->name, (double)(shared->packed_bytes + more_bytes) / (1 << 20),
              (double)shared->packed_bytes / (1 << 20), (double)shared->max_memory_bytes / (1 << 20));
     mls_error_hint(builder->error, "use smaller input shapes, or raise the limit (--max-memory)");

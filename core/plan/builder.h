@@ -37,7 +37,8 @@ struct builder {
 const struct mls_program *builder_program(const struct builder *builder);
 const struct mls_function *builder_function(const struct builder *builder);
 enum mls_status builder_out_of_memory(struct builder *builder);
-/* builder_within_limit: MEMORY, with the number needed, when what was made of the weights and this much more pass the session's limit. */
+/* builder_within_limit: MEMORY, with the number needed, when what was made of the weights and this much more
+ * pass the session's limit. */
 enum mls_status builder_within_limit(struct builder *builder, uint64_t more_bytes);
 enum mls_status builder_fail(struct builder *builder, const struct mls_op *op, enum mls_status status,
                              const char *reason);

@@ -2,8 +2,9 @@
  * Whole programs made from the bytes: operations of the table on inputs, constants and what earlier ones gave, kept where
  * `infer` accepts them. The program is written as MIL text and read again, so that all of the way is tried: reader,
  * verifier, planner, fusion, arena, executor. With a byte more it is damaged first: then it may be refused. What runs gives
- * the same bits with one thread and three, and with and without the passes that promise it. The portable kernels and the best ones agree
- * operation by operation: each gets the same inputs, since what the portable ones gave is put in place of the others'.
+ * the same bits with one thread and three, and with and without the passes that promise it. The portable kernels and
+ * the best ones agree operation by operation: each gets the same inputs, since what the portable ones gave is put in
+ * place of the others'.
  */
 #include <stddef.h>
 #include <stdint.h>
