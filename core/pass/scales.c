@@ -46,19 +46,20 @@ static size_t channel_of(const struct weights *weights, size_t elem)
 
 /*
  * Weights of convolutions that are stored compressed, as they are: products of them are packed from plain ones anyway, unless
- * their input is quantized. Memory from malloc; false: they stay compressed.
+ * their input is quantized. NULL: they stay compressed; else the caller frees the arena, which is as secret as the plan's.
  */
-static bool decompress(const struct piece *piece, const struct piece_node *node, struct mls_tensor *tensor)
+static struct mls_arena *decompress(const struct piece *piece, const struct piece_node *node, struct mls_tensor *tensor)
 {
     const struct mls_coded *coded = tensor->coded;
     bool matrix = tensor->type.rank < 3 || (int64_t)coded->k == tensor->type.dims[1];
     if (matrix || piece_is(piece_source(piece, piece_named_arg(node, "x")), "dequantize"))
-        return false;
-    uint16_t *halves = malloc(mls_type_bytes(&tensor->type));
+        return NULL;
+    struct mls_arena *working = mls_arena_create_beside(piece->arena);
+    uint16_t *halves = working ? mls_arena_alloc(working, mls_type_bytes(&tensor->type), 64) : NULL;
     if (halves)
         mls_coded_expand(piece->kernels, NULL, coded, &(struct mls_coded_part){0, coded->n, 0, coded->k}, halves);
     tensor->data = halves;
-    return halves != NULL;
+    return working;
 }
 
 static bool describe_weights(const struct piece_node *node, const struct mls_tensor *tensor, struct weights *ret)
@@ -230,10 +231,9 @@ static bool fold(struct piece *piece, struct piece_node *source, struct piece_no
     if (value == PIECE_NONE || !piece->values[value].constant)
         return false;
     struct mls_tensor tensor = *piece->values[value].tensor;
-    bool expanded = !tensor.data && tensor.coded && decompress(piece, source, &tensor);
+    struct mls_arena *working = !tensor.data && tensor.coded ? decompress(piece, source, &tensor) : NULL;
     bool folded = fold_into(piece, source, node, &tensor, affine);
-    if (expanded)
-        free(tensor.data);
+    mls_arena_free(working);
     return folded;
 }
 
